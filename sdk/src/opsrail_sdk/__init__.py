@@ -1,0 +1,40 @@
+"""Opsrail's SDK: all that an agent imports. The short names here are the public surface."""
+
+from opsrail_sdk.agent import (
+    Action,
+    Agent,
+    NoConfig,
+    Query,
+    Schedule,
+    Subscription,
+    action,
+    every,
+    query,
+    subscribe,
+)
+from opsrail_sdk.context import ActionContext, Context, EventContext, QueryContext
+from opsrail_sdk.contracts.cloudevent import CloudEvent
+from opsrail_sdk.contracts.manifest import Manifest, Maturity, Panel, Permission, Risk
+
+__all__ = [
+    "Action",
+    "ActionContext",
+    "Agent",
+    "CloudEvent",
+    "Context",
+    "EventContext",
+    "Manifest",
+    "Maturity",
+    "NoConfig",
+    "Panel",
+    "Permission",
+    "Query",
+    "QueryContext",
+    "Risk",
+    "Schedule",
+    "Subscription",
+    "action",
+    "every",
+    "query",
+    "subscribe",
+]

@@ -1,0 +1,126 @@
+"""Every NATS name in one place: subjects, streams, consumers, buckets. Nothing else builds them.
+
+A subject begins with ``opsrail.<org>.``, so one allow-list entry fences an organisation in. Streams are
+shared by all organisations; consumers and object buckets are per organisation.
+"""
+
+import re
+
+EVENTS = "EVENTS"
+"""Stream of facts (``opsrail.*.event.>``), kept by age; each message is a CloudEvents batch of one type."""
+REQUESTS = "REQUESTS"
+"""Work queue of runs that agents ask for (``opsrail.*.request.>``), read by the orchestrator."""
+ACTIONS = "ACTIONS"
+"""Work queue of governed commands (``opsrail.*.action.>``), read by agents."""
+RUNS = "RUNS"
+"""Stream of what happened to runs (``opsrail.*.run.>``): status, log, artifact, cancel."""
+
+STREAM_SUBJECTS = {
+    EVENTS: "opsrail.*.event.>",
+    REQUESTS: "opsrail.*.request.>",
+    ACTIONS: "opsrail.*.action.>",
+    RUNS: "opsrail.*.run.>",
+}
+
+HEARTBEATS_BUCKET = "agents"
+"""KV of living instances: ``<org>.<agent>.<instance>`` -> Heartbeat, gone when its TTL passes."""
+SPECS_BUCKET = "agent-specs"
+"""KV of what should run: ``<org>.<agent>`` -> AgentSpec."""
+TRUST_BUCKET = "trust"
+"""KV of public keys: ``jwks`` -> the JWK set that capability tokens are verified against."""
+LEASES_BUCKET = "leases"
+"""KV of short leases: one instance runs a schedule, one delivery of an event takes effect."""
+
+CORE_SERVICE = "core"
+"""The orchestrator's own query service, as if it were an agent of this id."""
+
+_ILLEGAL = re.compile(r"[\s*>\x00-\x20\x7f]+")
+
+
+def token(text: str) -> str:
+    """``text`` as legal subject tokens: white space and wildcards become ``_``, empty tokens too."""
+    return ".".join(_ILLEGAL.sub("_", part) or "_" for part in text.split("."))
+
+
+def event(org: str, event_type: str) -> str:
+    """Where a CloudEvent of this type is published."""
+    return f"opsrail.{org}.event.{token(event_type)}"
+
+
+def event_filter(org: str, pattern: str) -> str:
+    """Filter for a subscription: an exact type, or a prefix that ends in ``.*`` and means everything below."""
+    if pattern == "*":
+        return f"opsrail.{org}.event.>"
+    if pattern.endswith(".*"):
+        return f"opsrail.{org}.event.{token(pattern[:-2])}.>"
+    return event(org, pattern)
+
+
+def request(org: str, agent: str, action: str) -> str:
+    """Where an agent asks for a run of ``agent.action``."""
+    return f"opsrail.{org}.request.{agent}.{action}"
+
+
+def action(org: str, agent: str, name: str) -> str:
+    """Where a governed command for an agent is queued."""
+    return f"opsrail.{org}.action.{agent}.{name}"
+
+
+def actions_of(org: str, agent: str) -> str:
+    """Filter for all commands of one agent."""
+    return f"opsrail.{org}.action.{agent}.>"
+
+
+def run_status(org: str, run: str) -> str:
+    """Where states of a run are written; its last message is the run's fence."""
+    return f"opsrail.{org}.run.{run}.status"
+
+
+def run_log(org: str, run: str) -> str:
+    """Where log lines of a run are written."""
+    return f"opsrail.{org}.run.{run}.log"
+
+
+def run_artifact(org: str, run: str) -> str:
+    """Where stored artifacts of a run are announced."""
+    return f"opsrail.{org}.run.{run}.artifact"
+
+
+def run_cancel(org: str, run: str) -> str:
+    """Where a wish to cancel a run is written; ``*`` as run listens to all."""
+    return f"opsrail.{org}.run.{run}.cancel"
+
+
+def query(org: str, agent: str, name: str) -> str:
+    """Request/reply subject of a query, a NATS micro endpoint."""
+    return f"opsrail.{org}.query.{agent}.{name}"
+
+
+def changed(org: str, noun: str, ident: str) -> str:
+    """Core NATS hint, sent after a commit, that a row changed. Never stored: readers also poll."""
+    return f"opsrail.{org}.changed.{noun}.{ident}"
+
+
+def heartbeat_key(org: str, agent: str, instance: str) -> str:
+    """Key in ``HEARTBEATS_BUCKET``."""
+    return f"{org}.{agent}.{instance}"
+
+
+def spec_key(org: str, agent: str) -> str:
+    """Key in ``SPECS_BUCKET``."""
+    return f"{org}.{agent}"
+
+
+def events_consumer(org: str, agent: str) -> str:
+    """Durable consumer of an agent's subscriptions on ``EVENTS``."""
+    return f"{org}-{agent}-events"
+
+
+def actions_consumer(org: str, agent: str) -> str:
+    """Durable consumer of an agent's commands on ``ACTIONS``."""
+    return f"{org}-{agent}-actions"
+
+
+def artifacts_bucket(org: str) -> str:
+    """Object store that holds an organisation's artifacts."""
+    return f"artifacts-{org}"
