@@ -1,0 +1,38 @@
+"""Gathers the routers of all domains under ``/v1`` and describes the API as a whole."""
+
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from opsrail import health
+from opsrail.auth import endpoints as auth
+from opsrail.problem import Problem
+
+DESCRIPTION = """Agents, events, runs and the lifecycle around them.
+
+Send `Authorization: Bearer opr_…`. Lists are paged by `limit` and `cursor`. A POST with `Idempotency-Key` can be
+repeated safely. Errors are RFC 9457 problem documents with a stable `code` and the `correlation_id` of the request.
+"""
+
+
+def include(app: FastAPI) -> None:
+    """Mount every route."""
+    v1 = APIRouter(prefix="/v1")
+    for domain in (auth,):
+        v1.include_router(domain.router)
+    app.include_router(v1)
+    app.include_router(health.router)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI 3.1 document, with the problem schema that error answers refer to."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(problem.pop("$defs", {}))
+        schemas["Problem"] = problem
+        app.openapi_schema = document
+    return app.openapi_schema

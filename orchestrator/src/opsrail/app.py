@@ -1,0 +1,90 @@
+"""The application: the one place where the parts of an orchestrator process are made and joined."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+
+import structlog
+from fastapi import FastAPI
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from opsrail import api, bootstrap, logs, problem, static
+from opsrail.auth.service import Authenticator
+from opsrail.body_limit import BodyLimitMiddleware
+from opsrail.container import Container
+from opsrail.correlation import CorrelationMiddleware
+from opsrail.db.engine import Database
+from opsrail.ratelimit import RateLimiter
+from opsrail.sealing import Sealer, load_key
+from opsrail.settings import Settings
+from opsrail.workers.runner import Worker, Workers
+from opsrail_sdk.bus import Bus, ensure_streams
+
+log = structlog.get_logger()
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The ASGI application; ``uvicorn opsrail.app:create_app --factory`` serves it."""
+    settings = settings or Settings()
+    logs.configure(settings.log)
+    app = FastAPI(
+        title="Opsrail",
+        version=version("opsrail"),
+        description=api.DESCRIPTION,
+        lifespan=_lifespan,
+        docs_url="/v1/docs",
+        redoc_url=None,
+        openapi_url="/v1/openapi.json",
+    )
+    app.state.settings = settings
+    problem.install(app)
+    app.add_middleware(BodyLimitMiddleware, limit=settings.api.max_body, exempt=("/v1/hooks/",))
+    app.add_middleware(CorrelationMiddleware)
+    api.include(app)
+    static.mount(app)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    async with AsyncExitStack() as closing:
+        container = await _build(settings, closing)
+        app.state.container = container
+        await bootstrap.ensure(settings, container.database)
+        workers = Workers(_workers(container) if settings.workers else [])
+        workers.start()
+        closing.push_async_callback(workers.stop)
+        log.info("orchestrator.ready", workers=settings.workers)
+        yield
+
+
+async def _build(settings: Settings, closing: AsyncExitStack) -> Container:
+    database = Database(settings.database)
+    closing.push_async_callback(database.close)
+    seconds = settings.redis.timeout.total_seconds()
+    redis = Redis.from_url(
+        settings.redis.url.get_secret_value(),
+        socket_timeout=seconds,
+        socket_connect_timeout=seconds,
+        retry=Retry(NoBackoff(), 0),
+    )
+    closing.push_async_callback(redis.aclose)
+    bus = await Bus.connect(settings.nats.url.get_secret_value(), name="orchestrator")
+    closing.push_async_callback(bus.close)
+    await ensure_streams(bus.js, replicas=settings.nats.replicas)
+    return Container(
+        settings=settings,
+        database=database,
+        redis=redis,
+        bus=bus,
+        sealer=Sealer(load_key(settings.data)),
+        authenticator=Authenticator(database),
+        limiter=RateLimiter(redis, settings.api.rate_per_minute),
+    )
+
+
+def _workers(container: Container) -> list[Worker]:
+    return []

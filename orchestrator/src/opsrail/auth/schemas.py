@@ -1,0 +1,41 @@
+"""API shapes of tokens."""
+
+import uuid
+from datetime import datetime
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from opsrail.auth.principal import Scope
+
+
+class TokenCreate(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=100)
+    scopes: list[Scope] = Field(min_length=1, max_length=4)
+    expires_at: AwareDatetime | None = None
+
+
+class TokenView(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    id: uuid.UUID
+    name: str
+    scopes: list[Scope]
+    created_by: str
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
+class TokenCreated(TokenView):
+    token: str
+    """The token itself; shown this once."""
+
+
+class Me(BaseModel):
+    org_id: uuid.UUID
+    org: str
+    principal: str
+    name: str
+    scopes: list[Scope]

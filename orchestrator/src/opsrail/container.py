@@ -1,0 +1,33 @@
+"""What one orchestrator process holds. ``app`` builds it; routes and workers take from it what they need."""
+
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+from starlette.requests import HTTPConnection
+
+from opsrail.auth.service import Authenticator
+from opsrail.db.engine import Database
+from opsrail.ratelimit import RateLimiter
+from opsrail.sealing import Sealer
+from opsrail.settings import Settings
+from opsrail_sdk.bus import Bus
+
+
+@dataclass
+class Container:
+    """Long-lived parts of the process, made at start and closed at its end."""
+
+    settings: Settings
+    database: Database
+    redis: Redis
+    bus: Bus
+    sealer: Sealer
+    authenticator: Authenticator
+    limiter: RateLimiter
+
+
+def container_of(connection: HTTPConnection) -> Container:
+    """The process's container, from a request."""
+    container = connection.app.state.container
+    assert isinstance(container, Container)
+    return container

@@ -1,0 +1,1 @@
+"""PostgreSQL: engine, tenant-scoped transactions, declarative base, migrations."""

@@ -1,0 +1,84 @@
+"""Settings of the orchestrator. Each comes from ``OPSRAIL_<GROUP>_<NAME>``; what is wrong stops the start."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field, HttpUrl, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class DatabaseSettings(BaseModel):
+    """PostgreSQL, where everything that may not be lost ends up."""
+
+    url: SecretStr = Field(description="Login of the application, postgresql+psycopg://…; never a superuser's")
+    migration_url: SecretStr | None = Field(
+        default=None, description="Login that owns the tables, for migrations; the application's where unset"
+    )
+    pool_size: int = Field(default=8, ge=1, description="Connections kept open per replica")
+    pool_overflow: int = Field(default=8, ge=0, description="Further connections under load")
+    statement_timeout: timedelta = Field(
+        default=timedelta(seconds=30), description="A statement that runs longer is cancelled"
+    )
+
+
+class RedisSettings(BaseModel):
+    """Redis or Valkey: cache and rate limits. The product works without it, slower."""
+
+    url: SecretStr = Field(description="redis://…")
+    timeout: timedelta = Field(
+        default=timedelta(milliseconds=250), description="Longest wait for an answer: a cache must not slow us down"
+    )
+
+
+class NatsSettings(BaseModel):
+    """NATS with JetStream, the transport."""
+
+    url: SecretStr = Field(description="nats://user:password@host:port of the orchestrator's login")
+    replicas: int = Field(default=1, ge=1, le=5, description="Copies of each stream; 3 in a cluster")
+
+
+class ApiSettings(BaseModel):
+    """The HTTP surface."""
+
+    public_url: HttpUrl | None = Field(default=None, description="How people and webhooks reach us, for links")
+    max_body: int = Field(default=1 << 20, description="Bytes of a request body; larger is answered 413")
+    rate_per_minute: int = Field(default=6000, description="Requests per token and minute")
+    cors_origins: list[str] = Field(default_factory=list, description="Origins besides our own that may call")
+
+
+class RetentionSettings(BaseModel):
+    """How long things are kept."""
+
+    events: timedelta = Field(default=timedelta(days=30), description="Events, by whole days")
+    runs: timedelta = Field(default=timedelta(days=90), description="Finished runs with their logs")
+    artifacts: timedelta = Field(default=timedelta(days=30), description="Artifacts that ask for nothing else")
+
+
+class LogSettings(BaseModel):
+    """The process log."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Lowest level shown")
+    format: Literal["auto", "console", "json"] = Field(
+        default="auto", description="console for people, json for machines; auto looks for a terminal"
+    )
+
+
+class Settings(BaseSettings):
+    """Everything, by group."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="OPSRAIL_", env_nested_delimiter="_", env_nested_max_split=1, extra="ignore"
+    )
+
+    data: Path = Field(default=Path(".opsrail"), description="Folder of keys and of the embedded servers")
+    host: str = Field(default="127.0.0.1", description="Address that the API listens on")
+    port: int = Field(default=8787, ge=0, le=65535, description="Port of the API; 0 takes a free one")
+    workers: bool = Field(default=True, description="Whether this process also runs the background loops")
+
+    database: DatabaseSettings
+    redis: RedisSettings
+    nats: NatsSettings
+    api: ApiSettings = ApiSettings()
+    retention: RetentionSettings = RetentionSettings()
+    log: LogSettings = LogSettings()
