@@ -1,0 +1,3 @@
+"""Fixtures shared by the tests of every component."""
+
+pytest_plugins = ["opsrail.testing.servers"]

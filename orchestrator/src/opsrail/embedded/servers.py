@@ -1,0 +1,139 @@
+"""PostgreSQL, Valkey and nats-server in one data folder, or the outside ones named by the environment.
+
+Called by `supervisor.py` and by the test fixtures in `opsrail.testing.servers`.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from opsrail.embedded.child import Child, Launch
+from opsrail.embedded.folder import DataFolder
+from opsrail.embedded.nats import Nats
+from opsrail.embedded.postgres import APPLICATION, OWNER, SUPERUSER, Postgres
+from opsrail.embedded.valkey import Valkey
+
+START_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Where the stack's servers are. The database addresses are SQLAlchemy's, for psycopg."""
+
+    database_url: str
+    migration_url: str
+    redis_url: str
+    nats_url: str
+    agent_nats_url: str
+
+
+@dataclass(frozen=True)
+class External:
+    """Addresses of servers run by somebody else; None where the embedded one is wanted."""
+
+    database_url: str | None = None
+    migration_url: str | None = None
+    redis_url: str | None = None
+    nats_url: str | None = None
+    agent_nats_url: str | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read `OPSRAIL_DATABASE_URL`, `OPSRAIL_MIGRATION_URL`, `OPSRAIL_REDIS_URL`, `OPSRAIL_NATS_URL`,
+        `OPSRAIL_AGENT_NATS_URL`; an empty one counts as absent."""
+        return cls(**{field: environment.get(f"OPSRAIL_{field.upper()}") or None for field in cls.__annotations__})
+
+
+class Server(Protocol):
+    """One embedded server: how it starts, and when it serves."""
+
+    name: str
+
+    async def launch(self) -> Launch: ...
+
+    async def ready(self) -> None: ...
+
+
+class Servers:
+    """The servers of one data folder, each restarted with back-off when it dies.
+
+    Raises on `start`:
+        FolderInUseError: another process holds the data folder.
+        StartFailedError: a server failed to start three times in a row; nothing is left running.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        *,
+        external: External | None = None,
+        changed: Callable[[Child], None] = lambda _child: None,
+    ) -> None:
+        self.folder = DataFolder(data)
+        self._external = external or External()
+        self._postgres = Postgres(self.folder)
+        self._valkey = Valkey(self.folder)
+        self._nats = Nats(self.folder)
+        servers: tuple[tuple[Server, str | None], ...] = (
+            (self._postgres, self._external.database_url),
+            (self._valkey, self._external.redis_url),
+            (self._nats, self._external.nats_url),
+        )
+        self.children = {
+            server.name: Child(server.name, server.launch, self.folder, ready=server.ready, changed=changed)
+            for server, elsewhere in servers
+            if elsewhere is None
+        }
+
+    async def __aenter__(self) -> Endpoints:
+        return await self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> Endpoints:
+        """Start what is embedded, side by side, and return once every server serves."""
+        self.folder.open()
+        try:
+            for child in self.children.values():
+                child.spawn()
+            await asyncio.gather(*(child.wait_running(START_ATTEMPTS) for child in self.children.values()))
+        except BaseException:
+            await self.stop()
+            raise
+        return self.endpoints
+
+    async def stop(self, *, force: bool = False) -> None:
+        await asyncio.gather(*(child.stop(force=force) for child in self.children.values()))
+        self._postgres.close()
+        self.folder.close()
+
+    async def restart(self, name: str) -> None:
+        """Stop and start one server in order; its data and its port stay."""
+        await self.children[name].restart()
+
+    def pids(self) -> dict[str, int]:
+        """Process ids of the embedded servers that run now."""
+        return {name: child.pid for name, child in self.children.items() if child.pid is not None}
+
+    @property
+    def endpoints(self) -> Endpoints:
+        outside = self._external
+        return Endpoints(
+            database_url=outside.database_url or self._postgres.url(APPLICATION),
+            migration_url=outside.migration_url or outside.database_url or self._postgres.url(OWNER),
+            redis_url=outside.redis_url or self._valkey.url,
+            nats_url=outside.nats_url or self._nats.url("orchestrator"),
+            agent_nats_url=outside.agent_nats_url or outside.nats_url or self._nats.url("agents"),
+        )
+
+    @property
+    def admin_url(self) -> str:
+        """The embedded PostgreSQL's superuser, on the database `postgres`: for tests and repairs."""
+        return self._postgres.url(SUPERUSER, "postgres")

@@ -1,0 +1,1 @@
+"""Pytest plugins for every component of this repository."""
