@@ -59,12 +59,15 @@ async def metrics(_: Reader) -> Response:
 
 
 def _probes(services: Container) -> tuple[tuple[str, bool, Callable[[], Awaitable[object]]], ...]:
+    async def bus() -> object:
+        return await services.bus.js.account_info()
+
     async def cache() -> object:
         return await services.redis.ping()
 
     return (
         ("postgres", True, services.database.ping),
-        ("nats", True, services.bus.ping),
+        ("nats", True, bus),
         ("redis", False, cache),
     )
 

@@ -12,9 +12,6 @@ class DatabaseSettings(BaseModel):
     """PostgreSQL, where everything that may not be lost ends up."""
 
     url: SecretStr = Field(description="Login of the application, postgresql+psycopg://…; never a superuser's")
-    migration_url: SecretStr | None = Field(
-        default=None, description="Login that owns the tables, for migrations; the application's where unset"
-    )
     pool_size: int = Field(default=8, ge=1, description="Connections kept open per replica")
     pool_overflow: int = Field(default=8, ge=0, description="Further connections under load")
     statement_timeout: timedelta = Field(

@@ -1,0 +1,116 @@
+"""The ``opsrail`` command. Results go to stdout, progress and messages to stderr; ``--json`` for machines.
+
+One file per group; groups are imported when they are used, so that ``opsrail ci lint`` starts fast. Agents add
+groups of their own by the entry point group ``opsrail.cli``.
+"""
+
+import importlib
+import sys
+from importlib.metadata import entry_points
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from opsrail.cli.output import fail
+
+_GROUPS = {
+    "agents": "opsrail.cli.agents:app",
+    "artifacts": "opsrail.cli.artifacts:app",
+    "connections": "opsrail.cli.connections:app",
+    "demo": "opsrail.cli.demo:app",
+    "events": "opsrail.cli.events:app",
+    "hooks": "opsrail.hooks.cli:app",
+    "runs": "opsrail.cli.runs:app",
+    "tokens": "opsrail.cli.tokens:app",
+}
+_COMMANDS = {
+    "doctor": "opsrail.cli.stack:doctor",
+    "invoke": "opsrail.cli.runs:invoke",
+    "query": "opsrail.cli.agents:query",
+    "status": "opsrail.cli.stack:status",
+    "up": "opsrail.cli.stack:up",
+}
+_HELP = {
+    "agents": "Install, enable, configure and look at agents",
+    "artifacts": "List and fetch what runs stored",
+    "connections": "Outside systems and their webhooks",
+    "demo": "See it work, start to end",
+    "doctor": "What this machine has and lacks",
+    "events": "Follow, list and publish events",
+    "hooks": "Try webhook payloads without a server",
+    "invoke": "Run an action of an agent",
+    "query": "Ask an agent",
+    "runs": "List, watch and cancel runs",
+    "status": "How the stack is",
+    "tokens": "API tokens",
+    "up": "Start the whole stack",
+}
+
+
+class _LazyGroup(TyperGroup):
+    """Commands by name; only the one that is called is imported."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted({*_GROUPS, *_COMMANDS, *_from_agents()})
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if ctx.resilient_parsing:
+            return _load(cmd_name)
+        summary = _HELP.get(cmd_name, f"Commands of the {cmd_name} agent")
+        return TyperCommand(cmd_name, help=summary) if cmd_name in self.list_commands(ctx) else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, _load(name) if name else command, rest
+
+
+def _load(name: str) -> Any:
+    target = _GROUPS.get(name) or _COMMANDS.get(name) or _from_agents().get(name)
+    if target is None:
+        return None
+    module, _, attribute = target.partition(":")
+    loaded = getattr(importlib.import_module(module), attribute)
+    if not isinstance(loaded, typer.Typer):
+        single = typer.Typer(add_completion=False)
+        single.command(name)(loaded)
+        loaded = single
+    command = typer.main.get_command(loaded)
+    command.name = name
+    return command
+
+
+def _from_agents() -> dict[str, str]:
+    return {entry.name: entry.value for entry in entry_points(group="opsrail.cli")}
+
+
+app = typer.Typer(
+    cls=_LazyGroup,
+    no_args_is_help=True,
+    help="Opsrail: pluggable DevOps agents on an event bus.",
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Show the version", is_eager=True)] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed  # noqa: PLC0415 (only here)
+
+        typer.echo(installed("opsrail"))
+        raise typer.Exit
+
+
+def main() -> None:
+    """Entry point of the ``opsrail`` script."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+    except OSError as error:
+        fail(str(error))

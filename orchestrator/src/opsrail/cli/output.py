@@ -1,0 +1,96 @@
+"""How commands speak: tables or JSON on stdout, everything else on stderr."""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, NoReturn
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+out = Console()
+err = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON (JSON lines where it streams)")]
+
+_COLOURS = {
+    "succeeded": "green",
+    "enabled": "green",
+    "ready": "green",
+    "verified": "green",
+    "running": "cyan",
+    "queued": "blue",
+    "requested": "blue",
+    "installed": "blue",
+    "disabled": "yellow",
+    "degraded": "yellow",
+    "cancelled": "yellow",
+    "interrupted": "magenta",
+    "failed": "red",
+    "denied": "red",
+    "timed_out": "red",
+    "unverified": "red",
+}
+
+
+def fail(message: str, *, code: int = 1) -> NoReturn:
+    """Say what is wrong and leave with a status other than 0."""
+    err.print(Text("error: ", style="bold red").append(message, style="default"), soft_wrap=True)
+    raise SystemExit(code)
+
+
+def say(message: str) -> None:
+    """A message for people; never on stdout."""
+    err.print(message, soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on a line of its own, flushed, so that pipes see it at once."""
+    sys.stdout.write(orjson.dumps(value).decode() + "\n")
+    sys.stdout.flush()
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
+    """A table; ``empty`` says what there is none of, and what to do about it."""
+    table = Table(box=None, header_style="bold dim", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    if table.row_count:
+        out.print(table)
+    else:
+        say(empty)
+
+
+def print_record(record: Mapping[str, Any]) -> None:
+    """One thing, a line per field; nested values as JSON."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for key, value in record.items():
+        table.add_row(key.replace("_", " "), _cell(value))
+    out.print(table)
+
+
+def ago(moment: str | None) -> str:
+    """An ISO time as a distance from now."""
+    if not moment:
+        return "-"
+    seconds = int((datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds())
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if abs(seconds) >= size:
+            return f"{seconds // size}{unit} ago"
+    return f"{max(seconds, 0)}s ago"
+
+
+def _cell(value: Any) -> Text:
+    if value is None:
+        return Text("-", style="dim")
+    if isinstance(value, dict | list):
+        return Text(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+    text = str(value)
+    return Text(text, style=_COLOURS.get(text, ""))

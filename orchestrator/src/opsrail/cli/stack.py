@@ -1,0 +1,73 @@
+"""``opsrail up``, ``status`` and ``doctor``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+
+from opsrail.cli.client import Client, data_folder
+from opsrail.cli.output import Json, fail, print_json, print_table
+
+
+def up(
+    *,
+    host: Annotated[str, typer.Option(envvar="OPSRAIL_HOST", help="Address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="OPSRAIL_PORT", min=0, max=65535, help="0 takes a free one")] = 8787,
+    data: Annotated[Path, typer.Option(envvar="OPSRAIL_DATA", help="Folder of everything that lasts")] = Path(
+        ".opsrail"
+    ),
+    replicas: Annotated[int, typer.Option(min=1, max=16, help="Orchestrator processes")] = 1,
+    agents: Annotated[bool, typer.Option(help="Whether to run agents")] = True,
+    json: Json = False,
+) -> None:
+    """Start the whole stack in the foreground; Ctrl-C stops it."""
+    from opsrail.embedded import up as stack  # noqa: PLC0415 (only here: the embedded servers' wheels are optional)
+
+    raise typer.Exit(stack.main(host=host, port=port, data=data, replicas=replicas, agents=agents, json=json))
+
+
+def status(json: Json = False) -> None:
+    """How the stack is: its parts, and the agents."""
+    client = Client()
+    try:
+        answer = httpx.get(f"{client.url}/readyz", timeout=10)
+    except httpx.TransportError as error:
+        fail(f"no orchestrator answers at {client.url} ({error})")
+    readiness = answer.json()
+    agents = client.items("/agents", limit=500)
+    if json:
+        print_json({"url": client.url, **readiness, "agents": agents})
+    else:
+        print_table(
+            ("part", "state", ""),
+            (
+                (part["name"], "ready" if part["ready"] else "failed", part["detail"] or None)
+                for part in readiness["parts"]
+            ),
+            empty="",
+        )
+        print_table(
+            ("agent", "state", "instances"),
+            ((agent["id"], agent["state"], len(agent["instances"])) for agent in agents),
+            empty="no agents installed",
+        )
+    if not readiness["ready"]:
+        raise typer.Exit(1)
+
+
+def doctor(json: Json = False) -> None:
+    """What this machine has and lacks, and how to get it."""
+    from opsrail import doctor as checks  # noqa: PLC0415 (only here)
+
+    found = checks.run(data_folder())
+    if json:
+        print_json([{"name": item.name, "ok": item.ok, "detail": item.detail, "fix": item.fix} for item in found])
+    else:
+        print_table(
+            ("", "what", "detail", "how to get it"),
+            (("✓" if item.ok else "✗", item.name, item.detail, item.fix or None) for item in found),
+            empty="",
+        )
+    if not all(item.ok for item in found):
+        raise typer.Exit(1)
