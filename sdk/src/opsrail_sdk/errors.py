@@ -95,3 +95,15 @@ class ConfigInvalid(SetupError):
     """The configuration does not fit its schema."""
 
     code = "config_invalid"
+
+
+def by_code(code: str, message: str) -> AgentError:
+    """The error that a code stands for, as it arrives from another agent; unknown codes become the base."""
+    known: dict[str, type[AgentError]] = {
+        kind.code: kind
+        for kind in (RetryableError, RateLimited, Unavailable, PermanentError, InvalidInput, NotFound, Refused)
+    }
+    known |= {
+        kind.code: kind for kind in (ApprovalRequired, SetupError, NotReady, CredentialsRejected, ConfigInvalid)
+    }
+    return known.get(code, AgentError)(message, code=code)

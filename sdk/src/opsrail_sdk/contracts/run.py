@@ -210,7 +210,7 @@ class Heartbeat(Message):
 
 
 class AgentSpec(Message):
-    """What the orchestrator wants of an agent; hosts start it, the agent itself follows ``enabled`` and ``config``."""
+    """What should run: hosts start and stop processes, the agent follows ``enabled`` and ``config`` itself."""
 
     org_id: str
     agent: AgentId

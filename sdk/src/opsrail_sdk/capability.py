@@ -1,0 +1,190 @@
+"""Capability tokens: proof that a decision was recorded for exactly this action and input.
+
+The orchestrator mints one per run (and per query that needs a connection); agents verify it before any of
+their own code runs. An EdDSA JWS (RFC 7519, RFC 8037) with the claims ``iss`` = ``opsrail``, ``aud`` = agent id,
+``sub`` = run id or ``query``, ``org``, ``act`` = action, ``ih`` = SHA-256 of the canonical input, ``dec`` =
+decision id, ``dry``, ``iat``, ``exp``, ``jti``.
+"""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from opsrail_sdk.contracts.run import input_digest
+from opsrail_sdk.errors import Refused
+
+ISSUER = "opsrail"
+ALGORITHM = "EdDSA"
+QUERY_SUBJECT = "query"
+"""``sub`` of a token that goes with a query rather than a run."""
+
+_REQUIRED = ("iss", "aud", "sub", "org", "act", "ih", "dec", "iat", "exp", "jti")
+
+Keys = Mapping[str, Ed25519PublicKey]
+"""Public keys by key id."""
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What a verified token says."""
+
+    id: str
+    run_id: str
+    org_id: str
+    agent: str
+    action: str
+    decision_id: str
+    dry_run: bool
+    issued_at: datetime
+    expires_at: datetime
+
+
+def public_jwk(key: Ed25519PublicKey, kid: str) -> dict[str, str]:
+    """The public key as a JWK, for the set that is published under ``trust``/``jwks``."""
+    jwk: dict[str, str] = jwt.algorithms.OKPAlgorithm.to_jwk(key, as_dict=True)
+    return {**jwk, "kid": kid, "alg": ALGORITHM, "use": "sig"}
+
+
+def parse_jwks(body: bytes) -> dict[str, Ed25519PublicKey]:
+    """Keys of a JWK set; entries that are no Ed25519 public keys are left out.
+
+    Raises:
+        ValueError: the body is no JWK set.
+    """
+    document = orjson.loads(body)
+    entries = document.get("keys") if isinstance(document, dict) else None
+    if entries is None:
+        raise ValueError("not a JWK set")
+    keys: dict[str, Ed25519PublicKey] = {}
+    for entry in entries:
+        if not isinstance(entry, dict) or entry.get("crv") != "Ed25519" or "kid" not in entry:
+            continue
+        key = jwt.algorithms.OKPAlgorithm.from_jwk(entry)
+        if isinstance(key, Ed25519PublicKey):
+            keys[entry["kid"]] = key
+    return keys
+
+
+def mint(
+    private_key: Ed25519PrivateKey,
+    kid: str,
+    *,
+    org_id: str,
+    agent: str,
+    action: str,
+    input: Mapping[str, Any],
+    run_id: str,
+    decision_id: str,
+    lifetime: timedelta,
+    dry_run: bool = False,
+    now: datetime | None = None,
+) -> str:
+    """Sign a token for one run of ``agent.action`` with exactly this input.
+
+    Args:
+        lifetime: must cover the wait in the queue and every attempt, since each attempt verifies it again.
+    """
+    issued = now or datetime.now(UTC)
+    claims = {
+        "iss": ISSUER,
+        "aud": agent,
+        "sub": run_id,
+        "org": org_id,
+        "act": action,
+        "ih": input_digest(input),
+        "dec": decision_id,
+        "dry": dry_run,
+        "iat": int(issued.timestamp()),
+        "exp": int((issued + lifetime).timestamp()),
+        "jti": str(uuid.uuid4()),
+    }
+    return jwt.encode(claims, private_key, algorithm=ALGORITHM, headers={"kid": kid})
+
+
+def verify(
+    token: str,
+    *,
+    keys: Keys,
+    org_id: str,
+    agent: str,
+    action: str,
+    input: Mapping[str, Any],
+    run_id: str,
+    dry_run: bool = False,
+    leeway: timedelta = timedelta(seconds=5),
+) -> Claims:
+    """Check signature, audience, time, run, action and input.
+
+    Args:
+        leeway: difference that clocks may have.
+
+    Raises:
+        Refused: with code ``capability_malformed``, ``capability_unknown_key``, ``capability_bad_signature``,
+            ``capability_expired``, ``capability_not_yet_valid``, ``capability_wrong_issuer``,
+            ``capability_wrong_audience``, ``capability_wrong_org``, ``capability_wrong_run``,
+            ``capability_wrong_action``, ``capability_wrong_input`` or ``capability_wrong_mode``.
+    """
+    claims = _decode(token, keys=keys, audience=agent, leeway=leeway)
+    expected = {
+        "org": ("capability_wrong_org", org_id),
+        "sub": ("capability_wrong_run", run_id),
+        "act": ("capability_wrong_action", action),
+        "ih": ("capability_wrong_input", input_digest(input)),
+    }
+    for claim, (code, value) in expected.items():
+        if claims[claim] != value:
+            raise Refused(f"the capability was issued for another {claim}", code=code)
+    if bool(claims.get("dry", False)) != dry_run:
+        raise Refused("the capability and the command disagree on dry run", code="capability_wrong_mode")
+    return Claims(
+        id=claims["jti"],
+        run_id=run_id,
+        org_id=org_id,
+        agent=agent,
+        action=action,
+        decision_id=claims["dec"],
+        dry_run=dry_run,
+        issued_at=datetime.fromtimestamp(claims["iat"], UTC),
+        expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+    )
+
+
+def _decode(token: str, *, keys: Keys, audience: str, leeway: timedelta) -> dict[str, Any]:
+    try:
+        kid = jwt.get_unverified_header(token).get("kid")
+    except jwt.InvalidTokenError as error:
+        raise Refused("the capability is not a signed token", code="capability_malformed") from error
+    key = keys.get(kid) if isinstance(kid, str) else None
+    if key is None:
+        raise Refused("the capability was signed by a key that is not trusted", code="capability_unknown_key")
+    try:
+        return jwt.decode(
+            token,
+            key,
+            algorithms=[ALGORITHM],
+            audience=audience,
+            issuer=ISSUER,
+            leeway=leeway,
+            options={"require": list(_REQUIRED)},
+        )
+    except jwt.InvalidTokenError as error:
+        code, reason = next(
+            (meaning for kind, meaning in _REASONS if isinstance(error, kind)),
+            ("capability_malformed", "is not well formed"),
+        )
+        raise Refused(f"the capability {reason}", code=code) from error
+
+
+_REASONS: tuple[tuple[type[jwt.InvalidTokenError], tuple[str, str]], ...] = (
+    (jwt.ExpiredSignatureError, ("capability_expired", "has expired")),
+    (jwt.ImmatureSignatureError, ("capability_not_yet_valid", "is not valid yet")),
+    (jwt.InvalidAudienceError, ("capability_wrong_audience", "was issued for another agent")),
+    (jwt.InvalidIssuerError, ("capability_wrong_issuer", "was not issued by the orchestrator")),
+    (jwt.InvalidSignatureError, ("capability_bad_signature", "has a signature that does not hold")),
+)

@@ -1,0 +1,176 @@
+"""Key-value buckets: create, put with a time to live, and a watch that outlives server restarts.
+
+Used through ``Bus.kv``. Written on JetStream's own messages, since nats-py's ``update`` takes no time to live
+and its watcher ends for good when the server is away for longer than two of its heartbeats.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext, api
+from nats.js.errors import APIError, KeyNotFoundError, NotFoundError
+from nats.js.kv import KeyValue
+
+from opsrail_sdk.errors import Unavailable
+
+_WRONG_SEQUENCE = frozenset({10071, 10164})
+_REFRESH = timedelta(seconds=20)
+_AGAIN = timedelta(milliseconds=200)
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A value and the revision that a later ``put`` can insist on."""
+
+    value: bytes
+    revision: int
+
+
+class Buckets:
+    """All buckets of one connection; made by ``streams.ensure_streams``."""
+
+    def __init__(self, js: JetStreamContext) -> None:
+        self._js = js
+        self._watchers: set[KeyValue.KeyWatcher] = set()
+
+    async def refresh(self) -> None:
+        """Begin every watch afresh; ``Bus`` calls it when the connection is back."""
+        for watcher in tuple(self._watchers):
+            await _stop(watcher)
+
+    async def get(self, bucket: str, key: str) -> Entry | None:
+        """The value under a key, or None.
+
+        Raises:
+            Unavailable: the bucket could not be read.
+        """
+        try:
+            entry = await self._handle(bucket).get(key, validate_keys=False)
+        except (KeyNotFoundError, NotFoundError):
+            return None
+        except (NatsError, TimeoutError) as error:
+            raise Unavailable(f"bucket {bucket} could not be read") from error
+        return Entry(entry.value or b"", entry.revision or 0)
+
+    async def put(
+        self,
+        bucket: str,
+        key: str,
+        value: bytes,
+        *,
+        revision: int | None = None,
+        ttl: timedelta | None = None,
+    ) -> int | None:
+        """Set a value; returns its revision.
+
+        Args:
+            revision: what the key must be at, 0 for not there. If it is not, nothing is written and the answer
+                is None.
+            ttl: the key goes away after this; whole seconds.
+
+        Raises:
+            Unavailable: the bucket could not be written.
+        """
+        headers: dict[str, str] = {}
+        if revision is not None:
+            headers[api.Header.EXPECTED_LAST_SUBJECT_SEQUENCE] = str(revision)
+        if ttl is not None:
+            headers[api.Header.MSG_TTL] = f"{max(1, round(ttl.total_seconds()))}s"
+        try:
+            ack = await self._js.publish(f"$KV.{bucket}.{key}", value, headers=headers)
+        except APIError as error:
+            if error.err_code in _WRONG_SEQUENCE:
+                return None
+            raise Unavailable(f"bucket {bucket} refused: {error.description}") from error
+        except (NatsError, TimeoutError) as error:
+            raise Unavailable(f"bucket {bucket} could not be written") from error
+        return ack.seq
+
+    async def create(self, bucket: str, key: str, value: bytes, *, ttl: timedelta | None = None) -> int | None:
+        """Set a value only where there is none; None where there is one.
+
+        Raises:
+            Unavailable: the bucket could not be written.
+        """
+        created = await self.put(bucket, key, value, revision=0, ttl=ttl)
+        if created is not None:
+            return created
+        tombstone = await self._tombstone(bucket, key)
+        return None if tombstone is None else await self.put(bucket, key, value, revision=tombstone, ttl=ttl)
+
+    async def delete(self, bucket: str, key: str) -> None:
+        """Remove a key; its absence is no error.
+
+        Raises:
+            Unavailable: the bucket could not be written.
+        """
+        try:
+            await self._handle(bucket).delete(key, validate_keys=False)
+        except (NatsError, TimeoutError) as error:
+            raise Unavailable(f"bucket {bucket} could not be written") from error
+
+    async def watch(self, bucket: str, keys: str = ">") -> AsyncGenerator[dict[str, bytes]]:
+        """All keys that match, as they are now, and again after every change.
+
+        Never ends by itself. It begins afresh when the connection comes back, and after 20 s without a change,
+        so what was missed shows in the next answer. Equal answers are not repeated.
+        """
+        shown: dict[str, bytes] | None = None
+        while True:
+            try:
+                async with aclosing(self._watch_once(bucket, keys)) as states:
+                    async for state in states:
+                        if state != shown:
+                            shown = dict(state)
+                            yield dict(state)
+            except (NatsError, TimeoutError) as error:
+                log.debug("watch_again", bucket=bucket, error=repr(error))
+                await asyncio.sleep(_AGAIN.total_seconds())
+
+    async def _watch_once(self, bucket: str, keys: str) -> AsyncGenerator[dict[str, bytes]]:
+        watcher = await self._handle(bucket).watch(keys)
+        self._watchers.add(watcher)
+        state: dict[str, bytes] = {}
+        complete = False
+        try:
+            while True:
+                entry: KeyValue.Entry | None = await watcher.updates(  # type: ignore[no-untyped-call]
+                    timeout=_REFRESH.total_seconds()
+                )
+                if entry is None:
+                    complete = True
+                elif not isinstance(entry, KeyValue.Entry):
+                    return
+                elif entry.operation is None:
+                    state[entry.key] = entry.value or b""
+                else:
+                    state.pop(entry.key, None)
+                if complete:
+                    yield state
+        finally:
+            self._watchers.discard(watcher)
+            await _stop(watcher)
+
+    async def _tombstone(self, bucket: str, key: str) -> int | None:
+        try:
+            await self._handle(bucket).get(key, validate_keys=False)
+        except KeyNotFoundError as error:
+            return error.entry.revision if error.entry else 0
+        except (NatsError, TimeoutError) as error:
+            raise Unavailable(f"bucket {bucket} could not be read") from error
+        return None
+
+    def _handle(self, bucket: str) -> KeyValue:
+        return KeyValue(name=bucket, stream=f"KV_{bucket}", pre=f"$KV.{bucket}.", js=self._js, direct=True)
+
+
+async def _stop(watcher: KeyValue.KeyWatcher) -> None:
+    with suppress(NatsError):
+        await watcher.stop()  # type: ignore[no-untyped-call]

@@ -1,0 +1,33 @@
+"""A real nats-server for the SDK's tests: one per module, streams made, a bus connected."""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from opsrail_sdk.bus import Bus, ensure_streams
+from opsrail_sdk.testing.server import NatsServer, nats_server_binary
+
+
+def require_nats() -> None:
+    if nats_server_binary() is None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("nats-server is missing")
+
+
+@pytest_asyncio.fixture
+async def nats_server(tmp_path: Path) -> AsyncIterator[NatsServer]:
+    require_nats()
+    folder = tmp_path / "nats"
+    folder.mkdir()
+    async with NatsServer(folder) as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def bus(nats_server: NatsServer) -> AsyncIterator[Bus]:
+    connection = await Bus.connect(nats_server.url, name="tests")
+    await ensure_streams(connection.js, replicas=1)
+    yield connection
+    await connection.close()
