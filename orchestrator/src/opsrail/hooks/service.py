@@ -1,0 +1,138 @@
+"""Taking a delivery in: proof, normalising, stamping, group commit. Called by ``endpoints``."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+import orjson
+
+from opsrail.errors import Invalid, TooLarge, Unauthenticated, Unavailable
+from opsrail.hooks import metrics
+from opsrail.hooks.delivery import Delivery, Event, Normalised, NotUnderstood
+from opsrail.hooks.group_commit import BusAway, GroupCommit, TooBigForBus
+from opsrail.hooks.normalisers import normalise
+from opsrail.hooks.ports import ConnectionCache, EventPublisher, HookConnection
+from opsrail.hooks.settings import HookSettings
+from opsrail.hooks.signatures import BASIC_KINDS, Verdict, verify
+from opsrail_sdk.contracts.cloudevent import BATCH_CONTENT_TYPE
+
+_TRACEPARENT = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
+_MANY_AT_ONCE = frozenset({"alertmanager", "grafana"})
+_REFUSALS = {
+    Verdict.MISSING: "the delivery carries no proof of its sender",
+    Verdict.WRONG: "the proof of the sender does not hold",
+    Verdict.STALE: "the delivery was signed too long ago, or by a clock that is off",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What the sender is told; the same for a repeat of the delivery."""
+
+    events: list[str]
+    ignored: list[str]
+    correlation_id: str
+
+
+class Intake:
+    """Ingress of one process."""
+
+    def __init__(self, connections: ConnectionCache, commit: GroupCommit, settings: HookSettings) -> None:
+        self.connections = connections
+        self._commit = commit
+        self._settings = settings
+
+    @classmethod
+    @asynccontextmanager
+    async def running(
+        cls, connections: ConnectionCache, publisher: EventPublisher, settings: HookSettings
+    ) -> AsyncIterator[Self]:
+        """An intake whose group commit runs; on leaving, what was accepted is still published."""
+        commit = GroupCommit(publisher, max_pending=settings.max_pending, patience=settings.bus_patience)
+        loop = asyncio.create_task(commit.run(), name="hooks-group-commit")
+        try:
+            yield cls(connections, commit, settings)
+        finally:
+            loop.cancel()
+            await asyncio.gather(loop, return_exceptions=True)
+
+    def limit(self, kind: str, content_type: str) -> int:
+        """Most bytes that a delivery of this kind may have."""
+        many = kind in _MANY_AT_ONCE or content_type.startswith(BATCH_CONTENT_TYPE)
+        return self._settings.max_batch if many else self._settings.max_body
+
+    async def accept(
+        self, connection: HookConnection, headers: Mapping[str, str], body: bytes, received_at: datetime
+    ) -> Accepted:
+        """Take a delivery; returns once its events are on disk.
+
+        Raises:
+            Unauthenticated: the proof is missing, wrong or stale.
+            Invalid: the body is not what this kind of sender sends.
+            TooLarge: an event does not fit on the bus.
+            Unavailable: the bus is away; the sender should try again.
+        """
+        verdict = verify(connection.kind, headers, body, connection.secret, now=received_at)
+        if verdict is not Verdict.PROVEN:
+            challenge = {"WWW-Authenticate": 'Basic realm="opsrail"'} if connection.kind in BASIC_KINDS else {}
+            raise Unauthenticated(_REFUSALS[verdict], code=verdict.value, headers=challenge)
+        delivery = Delivery(
+            kind=connection.kind,
+            connection_id=connection.id,
+            body=body,
+            headers=headers,
+            received_at=received_at,
+            settings=connection.settings,
+        )
+        try:
+            found = normalise(delivery)
+            encoded = stamp(delivery, found, connection.org_id)
+        except NotUnderstood as error:
+            raise Invalid(str(error), code="not_understood") from error
+        try:
+            await self._commit.submit(connection.org_id, encoded)
+        except TooBigForBus as error:
+            raise TooLarge("an event of this delivery is larger than a bus message may be") from error
+        except BusAway as error:
+            raise Unavailable(
+                "the bus is away; nothing was kept", code="bus_away", headers={"Retry-After": "5"}
+            ) from error
+        metrics.EVENTS.labels(connection.kind).inc(len(encoded))
+        return Accepted([event["id"] for event in found.events], found.ignored, delivery.correlation_id)
+
+
+def stamp(delivery: Delivery, found: Normalised, org_id: str) -> list[tuple[str, bytes]]:
+    """Type and JSON of each event, with the platform's extension attributes set.
+
+    Raises:
+        NotUnderstood: an event holds what JSON on the bus cannot: it is nested too deeply.
+    """
+    correlation = delivery.correlation_id
+    trace = _traceparent(delivery.headers.get("traceparent"), correlation)
+    encoded = []
+    try:
+        for event in found.events:
+            _stamp_one(event, org_id, delivery.connection_id, correlation, trace)
+            encoded.append((event["type"], orjson.dumps(event)))
+    except TypeError as error:
+        raise NotUnderstood(f"the body cannot be kept: {error}") from error
+    return encoded
+
+
+def _stamp_one(event: Event, org_id: str, connection_id: str, correlation: str, trace: str) -> None:
+    event["orgid"] = org_id
+    event["connectionid"] = connection_id
+    event.setdefault("correlationid", correlation)
+    event.setdefault("traceparent", trace)
+
+
+def _traceparent(given: str | None, correlation: str) -> str:
+    """The sender's trace, or one that begins here and bears the correlation id: https://www.w3.org/TR/trace-context/"""
+    if given is not None and _TRACEPARENT.match(given):
+        return given
+    trace = correlation.replace("-", "")
+    return f"00-{trace}-{trace[:16]}-01"
