@@ -1,0 +1,123 @@
+"""Pytest plugin: a migrated database of its own and empty streams for each test, and an orchestrator on them.
+
+``settings`` is enough for most; ``orchestrator`` is the running application in the test's own loop, with
+``client`` to call it as its administrator.
+"""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import nats
+import pytest
+from fastapi import FastAPI
+from nats.js.errors import NotFoundError
+from pydantic import SecretStr
+from sqlalchemy import create_engine, make_url, text
+
+from opsrail.app import create_app
+from opsrail.container import Container
+from opsrail.db import migrate
+from opsrail.db.engine import Database
+from opsrail.embedded.servers import Endpoints
+from opsrail.settings import DatabaseSettings, NatsSettings, RedisSettings, Settings
+
+_TEMPLATE = "opsrail_template"
+
+
+@pytest.fixture(scope="session")
+def template_database(endpoints: Endpoints, admin_url: str) -> str:
+    """A migrated database that the others are cloned from; its name."""
+    _admin(admin_url, f'CREATE DATABASE "{_TEMPLATE}" OWNER opsrail')
+    migrate.upgrade(_named(endpoints.migration_url, _TEMPLATE))
+    return _TEMPLATE
+
+
+@pytest.fixture
+def database_name(template_database: str, admin_url: str) -> Iterator[str]:
+    name = f"t_{uuid.uuid4().hex}"
+    _admin(admin_url, f'CREATE DATABASE "{name}" TEMPLATE "{template_database}" OWNER opsrail')
+    yield name
+    _admin(admin_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def settings(endpoints: Endpoints, database_name: str, tmp_path: Path) -> Settings:
+    """Settings of an orchestrator on a fresh database and empty streams."""
+    asyncio.run(_empty_bus(endpoints.nats_url))
+    return Settings(
+        data=tmp_path / "data",
+        database=DatabaseSettings(url=SecretStr(_named(endpoints.database_url, database_name)), pool_size=4),
+        redis=RedisSettings(url=SecretStr(endpoints.redis_url)),
+        nats=NatsSettings(url=SecretStr(endpoints.nats_url)),
+    )
+
+
+@pytest.fixture
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """The application's view of the test's database."""
+    database = Database(settings.database)
+    yield database
+    await database.close()
+
+
+@dataclass(frozen=True)
+class Orchestrator:
+    """A running application and its first organisation."""
+
+    app: FastAPI
+    container: Container
+    org_id: uuid.UUID
+    token: str
+
+
+@pytest.fixture
+async def orchestrator(settings: Settings) -> AsyncIterator[Orchestrator]:
+    """The application, started in the test's loop; background loops included."""
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        container: Container = app.state.container
+        async with container.database.across() as session:
+            org_id = await session.scalar(text("SELECT org_id FROM organisations"))
+        token = (settings.data / "admin.token").read_text().strip()
+        yield Orchestrator(app, container, org_id, token)
+
+
+@pytest.fixture
+async def client(orchestrator: Orchestrator) -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client with the administrator's token."""
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(orchestrator.app, raise_app_exceptions=False),
+        base_url="http://opsrail.test",
+        headers={"Authorization": f"Bearer {orchestrator.token}"},
+    ) as client:
+        yield client
+
+
+def _named(url: str, database: str) -> str:
+    return make_url(url).set(database=database).render_as_string(hide_password=False)
+
+
+def _admin(url: str, statement: str) -> None:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+    finally:
+        engine.dispose()
+
+
+async def _empty_bus(url: str) -> None:
+    """Delete every stream, so that a test meets no other test's messages or consumers."""
+    connection = await nats.connect(url)
+    try:
+        manager = connection.jetstream()
+        for stream in await manager.streams_info():
+            with suppress(NotFoundError):
+                await manager.delete_stream(stream.config.name or "")
+    finally:
+        await connection.close()
