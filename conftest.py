@@ -1,3 +1,3 @@
 """Fixtures shared by the tests of every component."""
 
-pytest_plugins = ["opsrail.testing.servers", "opsrail.testing.orchestrator"]
+pytest_plugins = ["opsrail.testing.servers", "opsrail.testing.orchestrator", "opsrail.testing.stack"]

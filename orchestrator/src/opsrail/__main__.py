@@ -1,0 +1,5 @@
+"""``python -m opsrail``: the command line."""
+
+from opsrail.cli import main
+
+main()
