@@ -1,5 +1,6 @@
 """``opsrail up``, ``status`` and ``doctor``."""
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -19,12 +20,12 @@ def up(
     ),
     replicas: Annotated[int, typer.Option(min=1, max=16, help="Orchestrator processes")] = 1,
     agents: Annotated[bool, typer.Option(help="Whether to run agents")] = True,
-    json: Json = False,
 ) -> None:
     """Start the whole stack in the foreground; Ctrl-C stops it."""
-    from opsrail.embedded import up as stack  # noqa: PLC0415 (only here: the embedded servers' wheels are optional)
+    from opsrail.embedded import up as stack  # noqa: PLC0415 (only here: the servers' wheels are optional)
 
-    raise typer.Exit(stack.main(host=host, port=port, data=data, replicas=replicas, agents=agents, json=json))
+    options = stack.options_from_environment(host=host, port=port, data=data, replicas=replicas, agents=agents)
+    raise typer.Exit(asyncio.run(stack.up(options)))
 
 
 def status(json: Json = False) -> None:
