@@ -15,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-import psutil
 import structlog
 
 from opsrail.embedded.folder import DataFolder
@@ -105,19 +104,6 @@ class Child:
     def log_path(self) -> Path:
         return self._folder.logs / f"{self.name}.log"
 
-    def memory(self) -> int:
-        """Resident bytes of the process and its descendants, 0 when it does not run."""
-        try:
-            process = psutil.Process(self.pid) if self.pid else None
-            family = [process, *process.children(recursive=True)] if process else []
-        except psutil.NoSuchProcess:
-            return 0
-        total = 0
-        for member in family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                total += member.memory_info().rss
-        return total
-
     def spawn(self) -> None:
         """Begin keeping the process alive; `wait_running` tells when it serves."""
         self._stopping.clear()
@@ -171,7 +157,8 @@ class Child:
                 self._failures += 1
             else:
                 self._failures = 0
-                await self._enter(State.RUNNING)
+                if not self._stopping.is_set():
+                    await self._enter(State.RUNNING)
                 code = await process.wait()
                 self.problem = f"{self.name} ended with {_outcome(code)}"
                 if datetime.now(UTC) - started > SETTLED_AFTER:

@@ -38,9 +38,9 @@ async def until(answers: Callable[[], Awaitable[bool]]) -> None:
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def ask(port: int, request: bytes, expected: bytes) -> bool:
-    """Send `request` to a line protocol on loopback; true when some first line holds `expected`."""
-    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+async def ask(port: int, request: bytes, expected: bytes, *, host: str = LOOPBACK) -> bool:
+    """Send `request` to a line protocol; true when some first line holds `expected`."""
+    reader, writer = await asyncio.open_connection(host, port)
     try:
         writer.write(request)
         for _ in range(request.count(b"\n") or 1):

@@ -1,0 +1,242 @@
+"""The process runtime's side on this machine: runs the agents that the bucket of agent specs asks for.
+
+Started by `supervisor.py`. The orchestrator writes specs, agents answer with heartbeats, this starts and ends
+processes in between; it decides nothing.
+"""
+
+import asyncio
+import os
+import re
+import secrets
+import sys
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+import structlog
+from pydantic import ValidationError
+
+from opsrail.embedded.child import Child, Launch
+from opsrail.embedded.folder import DataFolder
+from opsrail_sdk.bus import Bus
+from opsrail_sdk.contracts import subjects
+from opsrail_sdk.contracts.run import AgentSpec, Heartbeat
+
+log = structlog.get_logger()
+
+DRAIN = timedelta(seconds=30)
+CANCEL_AGAIN = timedelta(milliseconds=200)
+ALIVE = frozenset({"ready", "disabled", "failing"})
+ABLE = frozenset({"ready", "disabled"})
+MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+KEPT_FROM_AGENTS = frozenset(
+    {"OPSRAIL_DATABASE_URL", "OPSRAIL_MIGRATION_URL", "OPSRAIL_REDIS_URL", "OPSRAIL_TOKEN", "OPSRAIL_DATA"}
+)
+
+
+class Heartbeats:
+    """What living instances said last, by instance."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, str] = {}
+        self._news = asyncio.Condition()
+
+    async def follow(self, bus: Bus) -> None:
+        async for entries in bus.kv.watch(subjects.HEARTBEATS_BUCKET):
+            states: dict[str, str] = {}
+            for key, value in entries.items():
+                try:
+                    heartbeat = Heartbeat.model_validate_json(value)
+                except ValidationError as error:
+                    log.warning("heartbeat_invalid", key=key, problem=str(error))
+                else:
+                    states[heartbeat.instance] = heartbeat.state
+            async with self._news:
+                self._states = states
+                self._news.notify_all()
+
+    async def wait(self, instance: Callable[[], str], states: frozenset[str]) -> None:
+        """Return once the instance, whose id is asked for each time, is in one of `states`."""
+        async with self._news:
+            await self._news.wait_for(lambda: self._states.get(instance()) in states)
+
+
+class Instance:
+    """One process of an agent at one generation; each of its lives has an instance id of its own."""
+
+    def __init__(
+        self,
+        spec: AgentSpec,
+        slot: int,
+        *,
+        folder: DataFolder,
+        nats_url: str,
+        heartbeats: Heartbeats,
+        changed: Callable[[Child], None],
+    ) -> None:
+        self.generation = spec.generation
+        self._spec, self._slot, self._nats_url, self._heartbeats = spec, slot, nats_url, heartbeats
+        self._id = ""
+        name = f"{spec.agent}-{spec.org_id[:8]}-{slot}-g{spec.generation}"
+        self.child = Child(name, self._launch, folder, ready=self._alive, changed=changed, grace=DRAIN)
+
+    async def able(self) -> None:
+        """Return once the agent says that it can work."""
+        await self._heartbeats.wait(lambda: self._id, ABLE)
+
+    async def _alive(self) -> None:
+        await self._heartbeats.wait(lambda: self._id, ALIVE)
+
+    async def _launch(self) -> Launch:
+        self._id = f"{self._spec.agent}-{self._slot}-{secrets.token_hex(4)}"
+        inherited = {name: value for name, value in os.environ.items() if name not in KEPT_FROM_AGENTS}
+        own = {
+            "OPSRAIL_AGENT_INSTANCE": self._id,
+            "OPSRAIL_NATS_URL": self._nats_url,
+            "OPSRAIL_ORG": self._spec.org_id,
+        }
+        return Launch(argv=[sys.executable, "-m", self._spec.module, "run"], env=inherited | self._spec.env | own)
+
+
+class Slot:
+    """One place of an agent: follows its target, and replaces an instance only once the next one is able."""
+
+    def __init__(self, make: Callable[[AgentSpec], Instance]) -> None:
+        self._make = make
+        self._target: AgentSpec | None = None
+        self._retargeted = asyncio.Event()
+        self.instances: list[Instance] = []
+        self.task: asyncio.Task[None] | None = None
+
+    def aim(self, target: AgentSpec | None) -> None:
+        """Run this spec from now on; None ends the slot."""
+        self._target = target
+        self._retargeted.set()
+        if self.task is None or self.task.done():
+            self.task = asyncio.create_task(self._follow())
+
+    async def _follow(self) -> None:
+        while True:
+            self._retargeted.clear()
+            target = self._target
+            if target is None:
+                await self._end(self.instances)
+                if self._target is None:
+                    return
+                continue
+            if not self.instances or self.instances[-1].generation != target.generation:
+                await self._add(target)
+            await self._settle()
+
+    async def _add(self, spec: AgentSpec) -> None:
+        """Start one more instance; of those that were never able, none is kept."""
+        await self._end(self.instances[1:])
+        fresh = self._make(spec)
+        self.instances.append(fresh)
+        fresh.child.spawn()
+
+    async def _settle(self) -> None:
+        """End the older instances once the newest is able, unless the target changes first."""
+        newest = self.instances[-1]
+        able = asyncio.ensure_future(newest.able())
+        retargeted = asyncio.ensure_future(self._retargeted.wait())
+        try:
+            if len(self.instances) > 1:
+                await asyncio.wait({able, retargeted}, return_when=asyncio.FIRST_COMPLETED)
+                if able.done():
+                    await self._end(self.instances[:-1])
+            await retargeted
+        finally:
+            able.cancel()
+            retargeted.cancel()
+
+    async def _end(self, instances: list[Instance]) -> None:
+        await asyncio.gather(*(instance.child.stop() for instance in instances))
+        self.instances = [instance for instance in self.instances if instance not in instances]
+
+
+class AgentHost:
+    """Keeps the running processes like the specs. `start` returns at once; the agents come up by themselves."""
+
+    def __init__(self, folder: DataFolder, *, changed: Callable[[Child], None]) -> None:
+        self._folder, self._changed = folder, changed
+        self._heartbeats = Heartbeats()
+        self._slots: dict[tuple[str, str, int], Slot] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._bus: Bus | None = None
+        self._nats_url = ""
+
+    @property
+    def children(self) -> list[Child]:
+        return [instance.child for slot in self._slots.values() for instance in slot.instances]
+
+    async def start(self, nats_url: str, agent_nats_url: str) -> None:
+        """Connect with the first address and give agents the second.
+
+        Raises:
+            opsrail_sdk.errors.Unavailable: no connection to NATS.
+        """
+        self._nats_url = agent_nats_url
+        self._bus = await Bus.connect(nats_url, name="agent-host")
+        self._tasks = [
+            asyncio.create_task(self._heartbeats.follow(self._bus), name="heartbeats"),
+            asyncio.create_task(self._follow_specs(self._bus), name="agent specs"),
+        ]
+
+    async def stop(self, *, force: bool = False) -> None:
+        """End every agent: drained, or killed with `force`."""
+        await asyncio.gather(*(_cancel(task) for task in self._tasks))
+        if force:
+            await asyncio.gather(*(child.stop(force=True) for child in self.children))
+        for slot in self._slots.values():
+            slot.aim(None)
+        await asyncio.gather(*(slot.task for slot in self._slots.values() if slot.task))
+        self._slots.clear()
+        if self._bus is not None:
+            await self._bus.close()
+
+    async def _follow_specs(self, bus: Bus) -> None:
+        async for entries in bus.kv.watch(subjects.SPECS_BUCKET):
+            self._reconcile(entries)
+
+    def _reconcile(self, entries: Mapping[str, bytes]) -> None:
+        wanted: dict[tuple[str, str, int], AgentSpec] = {}
+        for key, value in entries.items():
+            spec = _read(key, value)
+            if spec is not None and spec.runtime == "process" and spec.desired == "running":
+                wanted |= {(spec.org_id, spec.agent, slot): spec for slot in range(spec.instances)}
+        for place in self._slots.keys() - wanted.keys():
+            self._slots[place].aim(None)
+        for place, spec in wanted.items():
+            if place not in self._slots:
+                self._slots[place] = Slot(self._maker(place[2]))
+            self._slots[place].aim(spec)
+
+    def _maker(self, slot: int) -> Callable[[AgentSpec], Instance]:
+        return lambda spec: Instance(
+            spec,
+            slot,
+            folder=self._folder,
+            nats_url=self._nats_url,
+            heartbeats=self._heartbeats,
+            changed=self._changed,
+        )
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    """Cancel until it holds: `asyncio.wait_for` before Python 3.12 can swallow a cancellation."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=CANCEL_AGAIN.total_seconds())
+
+
+def _read(key: str, value: bytes) -> AgentSpec | None:
+    """The spec, or None with a log line where it is not one that can be run."""
+    try:
+        spec = AgentSpec.model_validate_json(value)
+    except ValidationError as error:
+        log.warning("agent_spec_invalid", key=key, problem=str(error))
+        return None
+    if not MODULE.fullmatch(spec.module):
+        log.warning("agent_spec_invalid", key=key, problem=f"{spec.module!r} is no Python module name")
+        return None
+    return spec

@@ -1,0 +1,53 @@
+"""One orchestrator process on a listening socket that it inherits: `python -m opsrail.embedded.serve FD READY_FD`.
+
+Started by `orchestrator.py`. Replicas share the socket, which the supervisor keeps open: while one of them
+restarts, connections wait in the backlog instead of being refused.
+"""
+
+import asyncio
+import os
+import socket
+import sys
+from datetime import timedelta
+
+import uvicorn
+
+DEFAULT_APP = "opsrail.app:create_app"
+GRACE = timedelta(seconds=8)
+
+
+class AnnouncingServer(uvicorn.Server):
+    """A server that writes one byte to `ready_fd` once it accepts requests."""
+
+    def __init__(self, config: uvicorn.Config, ready_fd: int) -> None:
+        super().__init__(config)
+        self._ready_fd = ready_fd
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            os.write(self._ready_fd, b"1")
+        os.close(self._ready_fd)
+
+
+def main(arguments: list[str]) -> int:
+    listen_fd, ready_fd = (int(argument) for argument in arguments[:2])
+    app = arguments[2] if len(arguments) > 2 else DEFAULT_APP
+    config = uvicorn.Config(
+        app,
+        factory=True,
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=int(GRACE.total_seconds()),
+    )
+    server = AnnouncingServer(config, ready_fd)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(server.serve(sockets=[socket.socket(fileno=listen_fd)]))
+    return 0 if server.started else 3
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,196 @@
+"""`opsrail up` as a process: signals, kill -9 of any part and of the supervisor, an ordinary user, replicas."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+HERE = Path(__file__).parent
+NOBODY = 65534
+AS_ORDINARY_USER = (
+    "setpriv",
+    f"--reuid={NOBODY}",
+    f"--regid={NOBODY}",
+    "--clear-groups",
+    "--inh-caps=+dac_read_search",
+    "--ambient-caps=+dac_read_search",  # the interpreter may lie in root's home
+)
+
+
+def wait_until(true: Callable[[], bool], what: str, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited {seconds} s for: {what}")
+        time.sleep(0.02)
+
+
+def gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+@dataclass
+class Stack:
+    process: subprocess.Popen[str]
+    data: Path
+    url: str
+
+    def parts(self) -> dict[str, int]:
+        """Process ids by part, as the data folder records them."""
+        entries = json.loads((self.data / "processes.json").read_text())
+        return {name: entry["pid"] for name, entry in entries.items()}
+
+    def descendants(self) -> list[int]:
+        return [child.pid for child in psutil.Process(self.process.pid).children(recursive=True)]
+
+    def signal_and_wait(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+
+@pytest.fixture
+def data() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="opsrail-up-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder) / "data"
+
+
+@pytest.fixture
+def start(data: Path) -> Iterator[Callable[..., Stack]]:
+    started: list[subprocess.Popen[str]] = []
+
+    def run(*, replicas: int = 1, prefix: tuple[str, ...] = ()) -> Stack:
+        process = subprocess.Popen(
+            [*prefix, sys.executable, str(HERE / "stack_process.py"), str(data), str(replicas)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            cwd="/",
+            env=os.environ | {"PYTHONPATH": str(HERE)},
+        )
+        started.append(process)
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith("ready http://127.0.0.1:"), line
+        return Stack(process, data, line.split()[1])
+
+    yield run
+    for process in started:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(30)
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_everything_and_exits_0(start: Callable[..., Stack], number: signal.Signals) -> None:
+    stack = start()
+    below = stack.descendants()
+    assert {"postgres", "valkey", "nats", "orchestrator-0"} <= stack.parts().keys()
+    assert stack.signal_and_wait(number) == 0
+    assert all(gone(pid) for pid in below)
+    assert stack.parts() == {}
+
+
+def test_kill_9_of_the_supervisor_leaves_no_orphan_and_a_restart_works(start: Callable[..., Stack]) -> None:
+    stack = start()
+    below = stack.descendants()
+    assert len(below) > 4
+    stack.signal_and_wait(signal.SIGKILL)
+    wait_until(lambda: all(gone(pid) for pid in below), "every descendant to end")
+    again = start()
+    assert httpx.get(again.url + "/readyz").status_code == 200
+
+
+def test_kill_9_of_any_part_brings_it_back(start: Callable[..., Stack]) -> None:
+    stack = start()
+    before = stack.parts()
+    for pid in before.values():
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: stack.parts().keys() == before.keys(), "every part to be recorded again")
+    wait_until(lambda: not set(stack.parts().values()) & set(before.values()), "new processes")
+    assert httpx.get(stack.url + "/readyz", timeout=20).status_code == 200
+    assert stack.process.poll() is None
+
+
+def test_requests_wait_while_the_only_replica_restarts(start: Callable[..., Stack]) -> None:
+    stack = start()
+    first = int(httpx.get(stack.url + "/pid").text)
+    os.kill(first, signal.SIGKILL)
+    assert int(httpx.get(stack.url + "/pid", timeout=20).text) != first
+
+
+def test_replicas_share_one_port(start: Callable[..., Stack]) -> None:
+    stack = start(replicas=2)
+    replicas = {pid for name, pid in stack.parts().items() if name.startswith("orchestrator-")}
+    assert len(replicas) == 2
+    os.kill(int(httpx.get(stack.url + "/pid").text), signal.SIGSTOP)
+    stopped = next(pid for pid in replicas if psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+    try:
+        answered = int(httpx.get(stack.url + "/pid", timeout=20).text)
+    finally:
+        os.kill(stopped, signal.SIGCONT)
+    assert {stopped, answered} == replicas
+
+
+def test_a_second_supervisor_is_refused_and_names_the_first(start: Callable[..., Stack]) -> None:
+    stack = start()
+    second = subprocess.run(
+        [sys.executable, "-m", "opsrail.embedded", "--data", str(stack.data), "--port", "0"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert f"in use by process {stack.process.pid}" in second.stderr
+    assert httpx.get(stack.url + "/readyz").status_code == 200
+
+
+def test_a_port_in_use_is_named_and_leaves_nothing_running(start: Callable[..., Stack], tmp_path: Path) -> None:
+    taken = start().url.rsplit(":", 1)[1]
+    second = subprocess.run(
+        [sys.executable, "-m", "opsrail.embedded", "--data", str(tmp_path / "other"), "--port", taken],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{taken}" in second.stderr
+    assert json.loads((tmp_path / "other" / "processes.json").read_text()) == {}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="already an ordinary user: every other test here shows it")
+def test_an_ordinary_user_runs_the_stack(start: Callable[..., Stack], data: Path) -> None:
+    if shutil.which("setpriv") is None:
+        pytest.fail("setpriv is missing") if os.environ.get("CI") else pytest.skip("setpriv is missing")
+    data.parent.chmod(0o755)
+    data.mkdir()
+    os.chown(data, NOBODY, NOBODY)
+    stack = start(prefix=AS_ORDINARY_USER)
+    assert {psutil.Process(pid).uids().effective for pid in stack.parts().values()} == {NOBODY}
+    assert stack.signal_and_wait(signal.SIGTERM) == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_root_runs_postgres_as_another_user_and_opens_no_folder(start: Callable[..., Stack], data: Path) -> None:
+    before = data.parent.stat().st_mode
+    stack = start()
+    assert psutil.Process(stack.parts()["postgres"]).uids().effective != 0
+    assert data.parent.stat().st_mode == before
+    assert data.stat().st_mode & 0o077 == 0
