@@ -45,6 +45,7 @@ def upgrade() -> None:
           error text,
           previous jsonb,
           upgrade_deadline timestamptz,
+          upgrade_error text,
           events_from timestamptz NOT NULL DEFAULT now(),
           enabled_at timestamptz,
           outbox jsonb NOT NULL DEFAULT '[]',

@@ -19,6 +19,8 @@ from opsrail.db.engine import Database
 from opsrail.ratelimit import RateLimiter
 from opsrail.sealing import Sealer, load_key
 from opsrail.settings import Settings
+from opsrail.signing import Signer
+from opsrail.workers.heartbeats import Heartbeats
 from opsrail.workers.runner import Worker, Workers
 from opsrail_sdk.bus import Bus, ensure_streams
 
@@ -75,16 +77,20 @@ async def _build(settings: Settings, closing: AsyncExitStack) -> Container:
     bus = await Bus.connect(settings.nats.url.get_secret_value(), name="orchestrator")
     closing.push_async_callback(bus.close)
     await ensure_streams(bus.js, replicas=settings.nats.replicas)
+    sealer = Sealer(load_key(settings.data))
+    signer = Signer(database, sealer, bus)
+    await signer.refresh()
     return Container(
         settings=settings,
         database=database,
         redis=redis,
         bus=bus,
-        sealer=Sealer(load_key(settings.data)),
+        sealer=sealer,
         authenticator=Authenticator(database),
         limiter=RateLimiter(redis, settings.api.rate_per_minute),
+        signer=signer,
     )
 
 
 def _workers(container: Container) -> list[Worker]:
-    return []
+    return [Heartbeats(container)]

@@ -10,6 +10,7 @@ from opsrail.db.engine import Database
 from opsrail.ratelimit import RateLimiter
 from opsrail.sealing import Sealer
 from opsrail.settings import Settings
+from opsrail.signing import Signer
 from opsrail_sdk.bus import Bus
 
 
@@ -24,6 +25,7 @@ class Container:
     sealer: Sealer
     authenticator: Authenticator
     limiter: RateLimiter
+    signer: Signer
 
 
 def container_of(connection: HTTPConnection) -> Container:

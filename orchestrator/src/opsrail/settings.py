@@ -44,6 +44,16 @@ class ApiSettings(BaseModel):
     cors_origins: list[str] = Field(default_factory=list, description="Origins besides our own that may call")
 
 
+class ConnectionSettings(BaseModel):
+    """Outside systems that operators connect."""
+
+    allow_private: bool = Field(
+        default=True,
+        description="Whether addresses may be loopback or private, where a self-hosted Prometheus or forge lives;"
+        " addresses of cloud metadata services are refused always",
+    )
+
+
 class RetentionSettings(BaseModel):
     """How long things are kept."""
 
@@ -77,5 +87,6 @@ class Settings(BaseSettings):
     redis: RedisSettings
     nats: NatsSettings
     api: ApiSettings = ApiSettings()
+    connections: ConnectionSettings = ConnectionSettings()
     retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()

@@ -1,0 +1,163 @@
+"""Makes the bus follow the rows: consumers, specs for the hosts, announcements, and the clean-up of what was removed.
+
+Every step can be repeated. The lifecycle calls ``follow`` right after its commit; ``supervision`` calls it for
+whatever was left half-way by a crash or while NATS was away.
+"""
+
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import orjson
+import structlog
+from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
+from pydantic import ValidationError
+
+from opsrail import hints
+from opsrail.agents import consumers, repository
+from opsrail.agents.models import Agent
+from opsrail.container import Container
+from opsrail_sdk.bus import SequenceConflict
+from opsrail_sdk.contracts import subjects
+from opsrail_sdk.contracts.cloudevent import CloudEvent
+from opsrail_sdk.contracts.run import ActionCommand, AgentSpec, RunError, RunState, RunStatus
+
+log = structlog.get_logger()
+
+
+def spec_of(agent: Agent) -> AgentSpec:
+    """What should run, as hosts and the agent itself read it."""
+    return AgentSpec.model_validate(
+        {
+            "org_id": str(agent.org_id),
+            "agent": agent.id,
+            "module": agent.module,
+            "version": agent.version,
+            "runtime": agent.runtime,
+            "enabled": agent.enabled,
+            "generation": agent.generation,
+            "config": agent.config,
+        }
+    )
+
+
+async def follow(container: Container, org_id: uuid.UUID, agent_id: str) -> None:
+    """Bring the bus in line with one row, and announce what is in its outbox.
+
+    Raises:
+        Unavailable, nats.errors.Error: the bus is away; the row stays as it is and is followed later.
+    """
+    async with container.database.organisation(org_id) as session:
+        agent = await repository.lock(session, org_id, agent_id)
+        if agent is None:
+            return
+        if agent.removing:
+            await _clean_up(container, agent)
+        else:
+            # The consumer first: an agent that is told to begin finds everything it binds to.
+            await consumers.follow(container.bus.js, agent)
+            await _write_spec(container, agent)
+        events = [CloudEvent.model_validate(event) for event in agent.outbox]
+        for event in events:
+            await container.bus.publish_events(str(org_id), [event])
+        if agent.removing:
+            await session.delete(agent)
+        elif events:
+            agent.outbox = []
+    await hints.changed(container.bus, org_id, "agent", agent_id)
+
+
+async def sweep(container: Container) -> None:
+    """Follow every row that the bus lags behind, and remove specs that no row stands behind."""
+    state = await _specs(container)
+    async with container.database.across() as session:
+        rows = await repository.everything(session)
+    wanted: dict[str, Agent] = {subjects.spec_key(str(row.org_id), row.id): row for row in rows}
+    for key, row in wanted.items():
+        lags = row.removing or row.outbox or state.get(key) != spec_of(row).encode()
+        if lags or not await _consumers_there(container.bus.js, row):
+            await follow(container, row.org_id, row.id)
+    for key in state.keys() - wanted.keys():
+        log.warning("agents.orphan_spec", key=key)
+        org, _, agent_id = key.partition(".")
+        await consumers.remove(container.bus.js, org, agent_id)
+        await container.bus.kv.delete(subjects.SPECS_BUCKET, key)
+
+
+async def _specs(container: Container) -> dict[str, bytes]:
+    watching = container.bus.kv.watch(subjects.SPECS_BUCKET)
+    try:
+        return await anext(watching)
+    finally:
+        await watching.aclose()
+
+
+async def _consumers_there(js: JetStreamContext, agent: Agent) -> bool:
+    org, manifest = str(agent.org_id), agent.parsed_manifest()
+    expected = []
+    if manifest.subscriptions:
+        expected.append((subjects.EVENTS, subjects.events_consumer(org, agent.id)))
+    if manifest.actions:
+        expected.append((subjects.ACTIONS, subjects.actions_consumer(org, agent.id)))
+    for stream, name in expected:
+        try:
+            info = await js.consumer_info(stream, name)
+        except NotFoundError:
+            return False
+        if bool(info.paused) == agent.enabled:
+            return False
+    return True
+
+
+async def _write_spec(container: Container, agent: Agent) -> None:
+    key, body = subjects.spec_key(str(agent.org_id), agent.id), spec_of(agent).encode()
+    present = await container.bus.kv.get(subjects.SPECS_BUCKET, key)
+    if present is None or orjson.loads(present.value) != orjson.loads(body):
+        await container.bus.kv.put(subjects.SPECS_BUCKET, key, body)
+
+
+async def _clean_up(container: Container, agent: Agent) -> None:
+    """Stop the agent and take away what it had on the bus. Its queued commands end as cancelled runs."""
+    org = str(agent.org_id)
+    stopped = spec_of(agent).model_copy(update={"desired": "stopped", "enabled": False})
+    key = subjects.spec_key(org, agent.id)
+    await container.bus.kv.put(subjects.SPECS_BUCKET, key, stopped.encode())
+    await consumers.remove(container.bus.js, org, agent.id)
+    async for command in _queued(container.bus.js, subjects.actions_of(org, agent.id)):
+        await _cancel(container, command)
+    await container.bus.js.purge_stream(subjects.ACTIONS, subject=subjects.actions_of(org, agent.id))
+    await container.bus.kv.delete(subjects.SPECS_BUCKET, key)
+
+
+async def _queued(js: JetStreamContext, subject: str) -> AsyncIterator[ActionCommand]:
+    """Commands of one agent that are still in the work queue; one that cannot be read is skipped."""
+    sequence = 1
+    while True:
+        try:
+            message = await js.get_msg(subjects.ACTIONS, seq=sequence, subject=subject, next=True, direct=True)
+        except NotFoundError:
+            return
+        sequence = (message.seq or 0) + 1
+        try:
+            yield ActionCommand.model_validate_json(message.data or b"")
+        except ValidationError:
+            log.warning("agents.unreadable_command", subject=message.subject, sequence=message.seq)
+
+
+async def _cancel(container: Container, command: ActionCommand) -> None:
+    """End a run that nobody claimed; ask the holder of a claimed one to stop."""
+    reason = f"the agent {command.agent} was uninstalled"
+    status = RunStatus(
+        run_id=command.run_id,
+        org_id=command.org_id,
+        state=RunState.CANCELLED,
+        at=datetime.now(UTC),
+        agent=command.agent,
+        message=reason,
+        error=RunError(code="agent_uninstalled", message=reason),
+    )
+    try:
+        await container.bus.publish(subjects.run_status(command.org_id, command.run_id), status.encode(), expect=0)
+    except SequenceConflict:
+        await container.bus.publish(subjects.run_cancel(command.org_id, command.run_id), status.encode())

@@ -1,0 +1,62 @@
+"""Whether an address that somebody typed in may be called at all (server-side request forgery).
+
+Cloud metadata services are refused always: they hand credentials to whoever asks from the inside. Loopback and
+private ranges are where a self-hosted Prometheus lives, so they are allowed unless a setting says otherwise. Names
+are resolved when a connection is saved; a name that does not resolve here may do so where the agent runs, and one
+that changes later is the network's to fence.
+"""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog", "instance-data"})
+METADATA_ADDRESSES = frozenset(
+    ipaddress.ip_address(text) for text in ("169.254.169.254", "fd00:ec2::254", "100.100.100.200", "168.63.129.16")
+)
+_PATIENCE = 2.0
+"""Seconds to wait for the resolver."""
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def objection(address: Address, *, allow_private: bool) -> str | None:
+    """Why an address may not be called; ``None`` where it may."""
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    if address in METADATA_ADDRESSES or address.is_link_local:
+        return "it is the address of a metadata service or link-local"
+    if address.is_multicast or address.is_unspecified:
+        return "it is no address of one host"
+    if not allow_private and not address.is_global:
+        return "it is loopback or private, which the setting OPSRAIL_CONNECTIONS_ALLOW_PRIVATE forbids"
+    return None
+
+
+async def url_objection(url: str, *, allow_private: bool) -> str | None:
+    """Why a URL may not be called; ``None`` where it may."""
+    host = urlsplit(url).hostname
+    if host is None:
+        return None if url.startswith("unix:") else "it names no host"
+    if host.rstrip(".").lower() in METADATA_NAMES:
+        return "it is the name of a metadata service"
+    for address in await _addresses(host):
+        reason = objection(address, allow_private=allow_private)
+        if reason:
+            return reason
+    return None
+
+
+async def _addresses(host: str) -> Iterable[Address]:
+    try:
+        return [ipaddress.ip_address(host)]
+    except ValueError:
+        pass
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, TimeoutError, UnicodeError):
+        return []
+    return {ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found}

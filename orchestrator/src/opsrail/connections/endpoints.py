@@ -1,0 +1,141 @@
+"""``/v1/connection-kinds`` and ``/v1/connections``."""
+
+import uuid
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, status
+
+from opsrail import hints
+from opsrail.auth.dependencies import Operator, Reader, Services, Transaction
+from opsrail.connections import repository, service
+from opsrail.connections.kinds import KINDS
+from opsrail.connections.models import Connection
+from opsrail.connections.schemas import (
+    ConnectionCreate,
+    ConnectionPatch,
+    ConnectionView,
+    ConnectionWithSecret,
+    KindList,
+    KindView,
+)
+from opsrail.container import Container
+from opsrail.errors import NotFound
+from opsrail.idempotency import IdempotentRoute
+from opsrail.pagination import Cursor, Page, Paging, uuid_or_none
+from opsrail.problem import COMMON_RESPONSES
+
+router = APIRouter(tags=["connections"], route_class=IdempotentRoute, responses=COMMON_RESPONSES)
+
+
+@router.get("/connection-kinds")
+async def list_kinds(_: Reader) -> KindList:
+    """Every kind of outside system that can be connected."""
+    return KindList(
+        items=[
+            KindView(
+                kind=kind.name,
+                title=kind.title,
+                hooks=kind.hooks,
+                settings_schema=kind.schema(),
+                secret_fields=kind.secrets,
+            )
+            for kind in KINDS.values()
+        ]
+    )
+
+
+@router.post("/connections", status_code=status.HTTP_201_CREATED)
+async def create_connection(
+    principal: Operator, services: Services, request: Request, body: ConnectionCreate
+) -> ConnectionWithSecret:
+    """Connect an outside system. The hook secret is in this answer and nowhere else, ever."""
+    async with services.database.organisation(principal.org_id) as session:
+        connection, secret = await service.create(
+            session, services.sealer, principal.org_id, body, allow_private=_allow_private(services)
+        )
+    await hints.changed(services.bus, connection.org_id, "connection", connection.id)
+    return ConnectionWithSecret(**_view(connection, services, request).model_dump(), secret=secret)
+
+
+@router.get("/connections")
+async def list_connections(
+    _: Reader,
+    session: Transaction,
+    services: Services,
+    request: Request,
+    page: Paging,
+    kind: Annotated[str | None, Query(max_length=40)] = None,
+) -> Page[ConnectionView]:
+    """Connections, newest first."""
+    rows = await repository.page(session, page, kind)
+    return page.page(rows, lambda row: Cursor(row.created_at, str(row.id)), lambda row: _view(row, services, request))
+
+
+@router.get("/connections/{connection_id}")
+async def get_connection(
+    _: Reader, session: Transaction, services: Services, request: Request, connection_id: str
+) -> ConnectionView:
+    """One connection, without its secrets."""
+    connection = await repository.find(session, _ident(connection_id))
+    if connection is None:
+        raise NotFound("no such connection")
+    return _view(connection, services, request)
+
+
+@router.patch("/connections/{connection_id}")
+async def change_connection(
+    principal: Operator, services: Services, request: Request, connection_id: str, body: ConnectionPatch
+) -> ConnectionView:
+    """Change name, settings or secrets."""
+    async with services.database.organisation(principal.org_id) as session:
+        connection = await service.change(
+            session, services.sealer, _ident(connection_id), body, allow_private=_allow_private(services)
+        )
+    await hints.changed(services.bus, connection.org_id, "connection", connection.id)
+    return _view(connection, services, request)
+
+
+@router.post("/connections/{connection_id}/rotate")
+async def rotate_secret(
+    principal: Operator, services: Services, request: Request, connection_id: str
+) -> ConnectionWithSecret:
+    """Make a new hook secret. The old one is accepted for another 24 hours."""
+    async with services.database.organisation(principal.org_id) as session:
+        connection, secret = await service.rotate(session, services.sealer, _ident(connection_id))
+    await hints.changed(services.bus, connection.org_id, "connection", connection.id)
+    return ConnectionWithSecret(**_view(connection, services, request).model_dump(), secret=secret)
+
+
+@router.delete("/connections/{connection_id}", status_code=status.HTTP_204_NO_CONTENT)
+async def delete_connection(principal: Operator, services: Services, connection_id: str) -> None:
+    """Forget a connection and its secrets; webhooks to it are refused from now on."""
+    ident = _ident(connection_id)
+    async with services.database.organisation(principal.org_id) as session:
+        if not await repository.remove(session, ident):
+            raise NotFound("no such connection")
+    await hints.changed(services.bus, principal.org_id, "connection", ident)
+
+
+def _allow_private(services: Container) -> bool:
+    return services.settings.connections.allow_private
+
+
+def _ident(text: str) -> uuid.UUID:
+    ident = uuid_or_none(text)
+    if ident is None:
+        raise NotFound("no such connection")
+    return ident
+
+
+def _view(connection: Connection, services: Container, request: Request) -> ConnectionView:
+    base = str(services.settings.api.public_url or request.base_url).rstrip("/")
+    return ConnectionView(
+        id=connection.id,
+        kind=connection.kind,
+        name=connection.name,
+        settings=connection.settings,
+        secrets_set=sorted(connection.sealed_secrets),
+        hook_url=f"{base}/v1/hooks/{connection.id}" if connection.hook_secret else None,
+        created_at=connection.created_at,
+        updated_at=connection.updated_at,
+    )

@@ -1,0 +1,50 @@
+"""Sealing and opening the secrets of connections. Each is bound to its organisation, connection and field."""
+
+import base64
+import secrets
+import uuid
+
+from opsrail.connections.models import Connection
+from opsrail.sealing import Sealer
+
+HOOK_SECRET_BYTES = 32
+_HOOK_FIELD = "hook_secret"
+
+
+def seal_field(sealer: Sealer, connection: Connection, field: str, value: str) -> str:
+    """A secret as kept in ``sealed_secrets``."""
+    context = _context(connection.org_id, connection.id, field)
+    return base64.b64encode(sealer.seal(value.encode(), context=context)).decode()
+
+
+def open_fields(sealer: Sealer, connection: Connection) -> dict[str, str]:
+    """All secrets of a connection.
+
+    Raises:
+        SealBroken: a value was sealed with another key or for another row.
+    """
+    return {
+        field: sealer.open(
+            base64.b64decode(value), context=_context(connection.org_id, connection.id, field)
+        ).decode()
+        for field, value in connection.sealed_secrets.items()
+    }
+
+
+def new_hook_secret(sealer: Sealer, connection: Connection) -> tuple[str, bytes]:
+    """A secret for webhooks as shown once, and sealed."""
+    shown = secrets.token_urlsafe(HOOK_SECRET_BYTES)
+    return shown, sealer.seal(shown.encode(), context=_context(connection.org_id, connection.id, _HOOK_FIELD))
+
+
+def open_hook_secret(sealer: Sealer, connection: Connection, sealed: bytes) -> bytes:
+    """The current or the previous secret for webhooks.
+
+    Raises:
+        SealBroken: it was sealed with another key or for another row.
+    """
+    return sealer.open(bytes(sealed), context=_context(connection.org_id, connection.id, _HOOK_FIELD))
+
+
+def _context(org_id: uuid.UUID, connection_id: uuid.UUID, field: str) -> str:
+    return f"{org_id}/{connection_id}/{field}"

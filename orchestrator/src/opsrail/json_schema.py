@@ -1,0 +1,65 @@
+"""Checking input against JSON Schemas that came with a manifest. Used for config, queries and runs.
+
+A manifest is somebody else's document, so references are resolved inside it alone: nothing is ever fetched.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema.exceptions import SchemaError, ValidationError
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+
+from opsrail.errors import FieldError
+
+_MOST_ERRORS = 20
+_FORMATS = FormatChecker()
+
+
+def schema_fault(schema: dict[str, Any]) -> str | None:
+    """Why this is not a JSON Schema (2020-12); ``None`` where it is one."""
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        return f"{error.json_path}: {error.message}"
+    return None
+
+
+def violations(schema: dict[str, Any], value: Any, *, field: str) -> list[FieldError]:
+    """Where ``value`` breaks the schema, as dotted paths that begin with ``field``; at most 20."""
+    validator = Draft202012Validator(schema, registry=Registry(), format_checker=_FORMATS)
+    found: list[FieldError] = []
+    try:
+        for error in validator.iter_errors(value):
+            found.append(FieldError(_path(field, error), _words(error)))
+            if len(found) == _MOST_ERRORS:
+                break
+    except Unresolvable as error:
+        found.append(FieldError(field, f"the schema refers to something outside itself: {error.ref}"))
+    except RecursionError:
+        found.append(FieldError(field, "nested too deeply"))
+    return found
+
+
+def _path(field: str, error: ValidationError) -> str:
+    parts: Iterable[object] = error.absolute_path
+    if error.validator == "required" and isinstance(error.instance, dict):
+        missing = next((name for name in error.validator_value if name not in error.instance), None)
+        parts = [*parts, missing] if missing else parts
+    return ".".join((field, *map(str, parts)))
+
+
+def _words(error: ValidationError) -> str:
+    """Without the value itself, which may be a secret or very long."""
+    match error.validator:
+        case "required":
+            return "is missing"
+        case "additionalProperties":
+            return "has a field that the schema does not know"
+        case "type":
+            return f"must be of type {error.validator_value}"
+        case "enum":
+            return f"must be one of {error.validator_value}"
+        case _:
+            return f"breaks `{error.validator}: {error.validator_value}`"[:200]
