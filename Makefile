@@ -48,7 +48,7 @@ types: setup-dev ## mypy (strict), dashboard types
 	$(BIN)/mypy $(addprefix -p ,$(PACKAGES))
 	@if [ -f dashboard/package.json ]; then cd dashboard && $(WITH_NODE) npm run --silent typecheck; fi
 
-BENCHES := $(patsubst bench/%/__main__.py,%,$(wildcard bench/*/__main__.py)) $(filter-out stack nab_scoring,$(patsubst bench/%.py,%,$(wildcard bench/*.py)))
+BENCHES = $(patsubst bench/%.py,%,$(shell grep -l '__name__ == "__main__"' bench/*.py 2>/dev/null))
 
 .PHONY: bench
 bench: setup-dev ## run every bench; each prints ratios and writes bench/results/NAME.json
