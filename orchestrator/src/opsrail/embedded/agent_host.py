@@ -74,7 +74,8 @@ class Instance:
         changed: Callable[[Child], None],
     ) -> None:
         self.generation = spec.generation
-        self._spec, self._slot, self._nats_url, self._heartbeats = spec, slot, nats_url, heartbeats
+        self._spec, self._slot, self._folder = spec, slot, folder
+        self._nats_url, self._heartbeats = nats_url, heartbeats
         self._id = ""
         name = f"{spec.agent}-{spec.org_id[:8]}-{slot}-g{spec.generation}"
         self.child = Child(name, self._launch, folder, ready=self._alive, changed=changed, grace=DRAIN)
@@ -93,6 +94,7 @@ class Instance:
             "OPSRAIL_AGENT_INSTANCE": self._id,
             "OPSRAIL_NATS_URL": self._nats_url,
             "OPSRAIL_ORG": self._spec.org_id,
+            "OPSRAIL_WORKDIR": str(self._folder.path / "work" / self._spec.agent),
         }
         return Launch(argv=[sys.executable, "-m", self._spec.module, "run"], env=inherited | self._spec.env | own)
 

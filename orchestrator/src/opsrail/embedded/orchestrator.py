@@ -9,8 +9,8 @@ from datetime import timedelta
 
 from opsrail.embedded.child import Child, Launch
 from opsrail.embedded.folder import DataFolder
-from opsrail.embedded.serve import DEFAULT_APP
 
+DEFAULT_APP = "opsrail.app:create_app"
 BACKLOG = 2048
 GRACE = timedelta(seconds=12)
 
@@ -36,6 +36,7 @@ class Orchestrator:
         self._app = app
         self._environment: Mapping[str, str] = {}
         self._socket = listen(host, port)
+        self._gate = Gate()
         self.host, self.port = host, int(self._socket.getsockname()[1])
         self.children = [self._replica(f"orchestrator-{number}", changed) for number in range(replicas)]
 
@@ -48,26 +49,31 @@ class Orchestrator:
         host = self.reachable_host
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
-    async def start(self, environment: Mapping[str, str]) -> None:
-        """Start the replicas and return once each accepts requests; see `Child.wait_running` for failures."""
+    def load(self, environment: Mapping[str, str]) -> None:
+        """Start the replicas as far as they go without touching the database; `begin` lets them go on."""
         self._environment = environment
         for child in self.children:
             child.spawn()
+
+    async def begin(self) -> None:
+        """Return once each replica accepts requests; see `Child.wait_running` for failures."""
+        self._gate.open()
         await asyncio.gather(*(child.wait_running() for child in self.children))
 
     async def stop(self, *, force: bool = False) -> None:
         await asyncio.gather(*(child.stop(force=force) for child in self.children))
         self._socket.close()
+        self._gate.close()
 
     def _replica(self, name: str, changed: Callable[[Child], None]) -> Child:
         announcement = Announcement()
 
         async def launch() -> Launch:
-            listening, announcing = self._socket.fileno(), announcement.open()
+            descriptors = (self._socket.fileno(), announcement.open(), self._gate.fileno())
             return Launch(
-                argv=[sys.executable, "-m", "opsrail.embedded.serve", str(listening), str(announcing), self._app],
+                argv=[sys.executable, "-m", "opsrail.embedded.serve", *map(str, descriptors), self._app],
                 env=self._environment,
-                pass_fds=(listening, announcing),
+                pass_fds=descriptors,
             )
 
         return Child(name, launch, self._folder, ready=announcement.heard, changed=changed, grace=GRACE)
@@ -102,6 +108,26 @@ class Announcement:
             if end is not None:
                 os.close(end)
         self._reading = self._writing = None
+
+
+class Gate:
+    """A pipe on which processes wait: reading it ends once it is open, and from then on at once."""
+
+    def __init__(self) -> None:
+        self._reading, self._writing = os.pipe()
+        self._open = False
+
+    def fileno(self) -> int:
+        return self._reading
+
+    def open(self) -> None:
+        if not self._open:
+            os.close(self._writing)
+            self._open = True
+
+    def close(self) -> None:
+        self.open()
+        os.close(self._reading)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -1,7 +1,10 @@
-"""One orchestrator process on a listening socket that it inherits: `python -m opsrail.embedded.serve FD READY_FD`.
+"""One orchestrator process on a listening socket that it inherits.
+
+    python -m opsrail.embedded.serve LISTEN_FD READY_FD GATE_FD APP
 
 Started by `orchestrator.py`. Replicas share the socket, which the supervisor keeps open: while one of them
-restarts, connections wait in the backlog instead of being refused.
+restarts, connections wait in the backlog instead of being refused. The process loads its code at once, and
+begins when the gate's other end is closed: by then the database is migrated.
 """
 
 import asyncio
@@ -9,10 +12,10 @@ import os
 import socket
 import sys
 from datetime import timedelta
+from importlib import import_module
 
 import uvicorn
 
-DEFAULT_APP = "opsrail.app:create_app"
 GRACE = timedelta(seconds=8)
 
 
@@ -31,8 +34,10 @@ class AnnouncingServer(uvicorn.Server):
 
 
 def main(arguments: list[str]) -> int:
-    listen_fd, ready_fd = (int(argument) for argument in arguments[:2])
-    app = arguments[2] if len(arguments) > 2 else DEFAULT_APP
+    listen_fd, ready_fd, gate_fd = (int(argument) for argument in arguments[:3])
+    app = arguments[3]
+    import_module(app.partition(":")[0])
+    os.read(gate_fd, 1)
     config = uvicorn.Config(
         app,
         factory=True,

@@ -5,24 +5,17 @@ Called by `up.py`; tests use it to run a stack of their own.
 
 import asyncio
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import structlog
-
 from opsrail.embedded.agent_host import AgentHost
-from opsrail.embedded.child import Child, StartFailedError
-from opsrail.embedded.orchestrator import Orchestrator
+from opsrail.embedded.child import Child
+from opsrail.embedded.migration import Migration
+from opsrail.embedded.orchestrator import DEFAULT_APP, Orchestrator
 from opsrail.embedded.ports import ask, until
 from opsrail.embedded.rotation import rotate_for_ever
-from opsrail.embedded.serve import DEFAULT_APP
 from opsrail.embedded.servers import Endpoints, External, Servers
-
-log = structlog.get_logger()
-
-MIGRATE = "import os; from opsrail.db.migrate import upgrade; upgrade(os.environ['OPSRAIL_MIGRATION_URL'])"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,46 +79,35 @@ class Supervisor:
 
     async def _start(self) -> None:
         options = self.options
-        endpoints = await self.servers.start()
-        self._rotation = asyncio.create_task(rotate_for_ever(self.servers.folder.logs), name="log rotation")
-        self.orchestrator = Orchestrator(
-            self.servers.folder,
-            host=options.host,
-            port=options.port,
-            replicas=options.replicas,
-            changed=self._changed,
-            app=options.app,
-        )
-        if options.agents:
-            await self.agents.start(endpoints.nats_url, endpoints.agent_nats_url)
-        if options.migrate:
-            await self._migrate(endpoints)
-        await self.orchestrator.start(self._environment(endpoints))
+        migration = await Migration.load() if options.migrate else None
+        try:
+            endpoints = await self.servers.start()
+            self._rotation = asyncio.create_task(rotate_for_ever(self.servers.folder.logs), name="log rotation")
+            self.orchestrator = Orchestrator(
+                self.servers.folder,
+                host=options.host,
+                port=options.port,
+                replicas=options.replicas,
+                changed=self._changed,
+                app=options.app,
+            )
+            self.orchestrator.load(self._environment(endpoints, self.orchestrator))
+            if options.agents:
+                await self.agents.start(endpoints.nats_url, endpoints.agent_nats_url)
+            if migration is not None:
+                await migration.run(endpoints.migration_url)
+        finally:
+            if migration is not None:
+                await migration.abandon()
+        await self.orchestrator.begin()
         await self._until_ready(self.orchestrator)
 
-    async def _migrate(self, endpoints: Endpoints) -> None:
-        """In a process of its own, which gives its memory back; the address is not on its command line."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-c",
-            MIGRATE,
-            env=os.environ | {"OPSRAIL_MIGRATION_URL": endpoints.migration_url},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        output, _ = await process.communicate()
-        if process.returncode:
-            raise StartFailedError(f"the database could not be migrated:\n{output.decode(errors='replace').strip()}")
-        log.info("database_migrated")
-
-    def _environment(self, endpoints: Endpoints) -> dict[str, str]:
-        assert self.orchestrator is not None
+    def _environment(self, endpoints: Endpoints, orchestrator: Orchestrator) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if name != "OPSRAIL_MIGRATION_URL"}
         return inherited | {
             "OPSRAIL_DATA": str(self.servers.folder.path),
-            "OPSRAIL_HOST": self.orchestrator.host,
-            "OPSRAIL_PORT": str(self.orchestrator.port),
+            "OPSRAIL_HOST": orchestrator.host,
+            "OPSRAIL_PORT": str(orchestrator.port),
             "OPSRAIL_DATABASE_URL": endpoints.database_url,
             "OPSRAIL_REDIS_URL": endpoints.redis_url,
             "OPSRAIL_NATS_URL": endpoints.nats_url,
