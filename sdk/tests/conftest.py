@@ -1,6 +1,7 @@
 """A real nats-server for the SDK's tests: one per module, streams made, a bus connected."""
 
 import os
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +10,10 @@ import pytest_asyncio
 
 from opsrail_sdk.bus import Bus, ensure_streams
 from opsrail_sdk.testing.server import NatsServer, nats_server_binary
+
+AGENTS = Path(__file__).parent / "agents"
+"""Agents that tests run, here and as processes of their own."""
+sys.path.insert(0, str(AGENTS))
 
 
 def require_nats() -> None:

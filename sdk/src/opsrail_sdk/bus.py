@@ -7,7 +7,7 @@ described in ``streams``, key-value buckets in ``kv``, artifacts in ``objects``,
 import asyncio
 import random
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -74,13 +74,17 @@ class Stored:
 
 
 class Bus:
-    """A connection that comes back by itself, for ever."""
+    """A connection that comes back by itself, for ever.
+
+    ``reconnected`` holds what is called each time it did.
+    """
 
     def __init__(self, client: Client) -> None:
         self.nc = client
         self.js: JetStreamContext = client.jetstream(timeout=_ATTEMPT)
         self.kv = kv.Buckets(self.js)
         self.objects = objects.Objects(self.js)
+        self.reconnected: set[Callable[[], Awaitable[None]]] = {self.kv.refresh}
 
     @classmethod
     async def connect(
@@ -114,7 +118,8 @@ class Bus:
 
         async def on_reconnect() -> None:
             log.info("bus_back")
-            await bus.kv.refresh()
+            for notify in tuple(bus.reconnected):
+                await notify()
 
         try:
             async with asyncio.timeout(patience.total_seconds()):

@@ -142,14 +142,32 @@ def verify(
             raise Refused(f"the capability was issued for another {claim}", code=code)
     if bool(claims.get("dry", False)) != dry_run:
         raise Refused("the capability and the command disagree on dry run", code="capability_wrong_mode")
+    return _claims(claims)
+
+
+def bearer(token: str, *, keys: Keys, org_id: str, agent: str, leeway: timedelta = timedelta(seconds=5)) -> Claims:
+    """Check that ``agent`` holds a living token of this organisation, for whatever run or query.
+
+    The orchestrator asks this before it opens a connection.
+
+    Raises:
+        Refused: as in ``verify``.
+    """
+    claims = _decode(token, keys=keys, audience=agent, leeway=leeway)
+    if claims["org"] != org_id:
+        raise Refused("the capability was issued for another org", code="capability_wrong_org")
+    return _claims(claims)
+
+
+def _claims(claims: Mapping[str, Any]) -> Claims:
     return Claims(
         id=claims["jti"],
-        run_id=run_id,
-        org_id=org_id,
-        agent=agent,
-        action=action,
+        run_id=claims["sub"],
+        org_id=claims["org"],
+        agent=claims["aud"],
+        action=claims["act"],
         decision_id=claims["dec"],
-        dry_run=dry_run,
+        dry_run=bool(claims.get("dry", False)),
         issued_at=datetime.fromtimestamp(claims["iat"], UTC),
         expires_at=datetime.fromtimestamp(claims["exp"], UTC),
     )

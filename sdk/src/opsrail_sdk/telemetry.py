@@ -18,6 +18,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from opsrail_sdk.errors import SetupError
+from opsrail_sdk.masking import mask_log
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "console", "json"]
@@ -42,6 +43,7 @@ def configure_logging(level: LogLevel = "info", format: LogFormat = "auto") -> N
     ]
     if not console:
         shared.append(structlog.processors.format_exc_info)
+    shared.append(mask_log)
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[*shared, renderer],
