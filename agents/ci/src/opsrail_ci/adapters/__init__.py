@@ -1,0 +1,1 @@
+"""Forges that we speak to; one Protocol, one file per vendor."""

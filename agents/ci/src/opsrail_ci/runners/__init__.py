@@ -1,0 +1,1 @@
+"""Where steps run; one Protocol, one file per way."""
