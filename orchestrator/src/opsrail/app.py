@@ -14,6 +14,7 @@ from opsrail import api, bootstrap, logs, problem, static
 from opsrail.auth.service import Authenticator
 from opsrail.body_limit import BodyLimitMiddleware
 from opsrail.container import Container
+from opsrail.core_service import CoreService
 from opsrail.correlation import CorrelationMiddleware
 from opsrail.db.engine import Database
 from opsrail.ratelimit import RateLimiter
@@ -56,6 +57,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         container = await _build(settings, closing)
         app.state.container = container
         await bootstrap.ensure(settings, container.database)
+        core = CoreService(container)
+        await core.start()
+        closing.push_async_callback(core.stop)
         workers = Workers(_workers(container) if settings.workers else [])
         workers.start()
         closing.push_async_callback(workers.stop)
