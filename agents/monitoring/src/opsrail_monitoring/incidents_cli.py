@@ -1,0 +1,43 @@
+"""`opsrail incidents …`: explain an incident from its metrics, no server needed. Mounted by the `opsrail` command."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Explain incidents")
+
+
+@app.callback()
+def _group() -> None:
+    """Keeps `rank-causes` a sub-command while it is the only one."""
+
+
+@app.command()
+def rank_causes() -> None:
+    """Rank the likely causes of the incident on stdin, a JSON object with target, graph, normal and abnormal.
+
+    Prints a JSON list of {"node", "score", "why"}, likeliest first. Low scores mean: don't know.
+    """
+    from opsrail_monitoring.analysis import explain  # noqa: PLC0415 - keeps the import of the group light
+    from opsrail_monitoring.analysis.incident_case import CaseError, parse_incident  # noqa: PLC0415
+
+    try:
+        incident = parse_incident(json.loads(sys.stdin.buffer.read()))
+    except CaseError as error:
+        _refuse(str(error))
+    except (UnicodeDecodeError, RecursionError):
+        _refuse("not JSON: neither UTF-8 text nor of a sane depth")
+    except json.JSONDecodeError as error:
+        _refuse(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}")
+    causes = explain.rank_causes(incident)
+    print(
+        json.dumps([{"node": c.node, "score": round(c.score, 4), "why": c.why} for c in causes], ensure_ascii=False)
+    )  # noqa: T201
+
+
+def _refuse(message: str) -> None:
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(2)
