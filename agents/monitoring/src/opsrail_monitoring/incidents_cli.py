@@ -33,9 +33,8 @@ def rank_causes() -> None:
     except json.JSONDecodeError as error:
         _refuse(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}")
     causes = explain.rank_causes(incident)
-    print(
-        json.dumps([{"node": c.node, "score": round(c.score, 4), "why": c.why} for c in causes], ensure_ascii=False)
-    )  # noqa: T201
+    ranked = [{"node": cause.node, "score": round(cause.score, 4), "why": cause.why} for cause in causes]
+    typer.echo(json.dumps(ranked, ensure_ascii=False))
 
 
 def _refuse(message: str) -> None:
