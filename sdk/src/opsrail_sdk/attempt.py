@@ -145,7 +145,7 @@ class Attempt:
     async def _end_early(self, work: asyncio.Task[dict[str, Any]]) -> Outcome:
         reason = self._stopped.result() if self._stopped.done() else Stop.TIMED_OUT
         log.info("attempt_stopped", run_id=self._command.run_id, reason=reason.value)
-        work.cancel()
+        work.cancel(reason.value)  # the handler reads why from the CancelledError
         await asyncio.wait({work}, timeout=self._settings.cancel_grace.total_seconds())
         if not work.done():
             log.error("handler_ignores_cancel", run_id=self._command.run_id)
