@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
-from uuid import UUID
 
 import orjson
 
@@ -20,6 +19,8 @@ from opsrail_sdk.contracts.cloudevent import NAMESPACE, derived_id
 Event = dict[str, Any]
 """A CloudEvent as JSON-ready mapping, before the platform's own extension attributes are set."""
 
+_VARIANT = {f"{digit:x}": "89ab"[digit & 3] for digit in range(16)}
+"""The hex digit of a UUID that holds its variant, RFC 9562 section 4.1."""
 _UNSAFE = re.compile(r"[^a-z0-9_]+")
 _MAX_WORD = 64
 
@@ -71,8 +72,9 @@ class Delivery:
     def event_id(self, index: int) -> str:
         """``derived_id(connection, delivery, index)``, with the common part hashed once."""
         state = self._ids.copy()
-        state.update(str(index).encode())
-        return str(UUID(bytes=state.digest()[:16], version=5))
+        state.update(b"%d" % index)
+        digest = state.hexdigest()
+        return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{_VARIANT[digest[16]]}{digest[17:20]}-{digest[20:32]}"
 
     def json(self) -> Any:
         """The payload.

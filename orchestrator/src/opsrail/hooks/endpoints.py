@@ -100,8 +100,8 @@ def _openapi() -> dict[str, Any]:
         "post": {
             "tags": ["hooks"],
             "summary": "Take a webhook",
-            "description": "Proof of the sender: its own signature or token, or `X-Hub-Signature-256` over the raw body with"
-            " the connection's secret. A repeat of a delivery gets the same answer and has no second effect.",
+            "description": "Proof of the sender: its own signature or token, or `X-Hub-Signature-256` over the raw"
+            " body with the connection's secret. A repeat gets the same answer and has no second effect.",
             "operationId": "take_hook",
             "security": [],
             "parameters": [

@@ -22,6 +22,9 @@ from opsrail_sdk.contracts.cloudevent import BATCH_CONTENT_TYPE
 
 _TRACEPARENT = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
 _MANY_AT_ONCE = frozenset({"alertmanager", "grafana"})
+MAX_TYPE = 255
+MAX_SOURCE = 1024
+MAX_CORRELATION = 255
 _REFUSALS = {
     Verdict.MISSING: "the delivery carries no proof of its sender",
     Verdict.WRONG: "the proof of the sender does not hold",
@@ -77,6 +80,8 @@ class Intake:
             Unavailable: the bus is away; the sender should try again.
         """
         verdict = verify(connection.kind, headers, body, connection.secret, now=received_at)
+        if verdict is Verdict.WRONG and connection.previous_secret is not None:
+            verdict = verify(connection.kind, headers, body, connection.previous_secret, now=received_at)
         if verdict is not Verdict.PROVEN:
             challenge = {"WWW-Authenticate": 'Basic realm="opsrail"'} if connection.kind in BASIC_KINDS else {}
             raise Unauthenticated(_REFUSALS[verdict], code=verdict.value, headers=challenge)
@@ -99,7 +104,7 @@ class Intake:
             raise TooLarge("an event of this delivery is larger than a bus message may be") from error
         except BusAway as error:
             raise Unavailable(
-                "the bus is away; nothing was kept", code="bus_away", headers={"Retry-After": "5"}
+                "the bus is away; send the delivery again", code="bus_away", headers={"Retry-After": "5"}
             ) from error
         metrics.EVENTS.labels(connection.kind).inc(len(encoded))
         return Accepted([event["id"] for event in found.events], found.ignored, delivery.correlation_id)
@@ -109,18 +114,26 @@ def stamp(delivery: Delivery, found: Normalised, org_id: str) -> list[tuple[str,
     """Type and JSON of each event, with the platform's extension attributes set.
 
     Raises:
-        NotUnderstood: an event holds what JSON on the bus cannot: it is nested too deeply.
+        NotUnderstood: an event cannot travel: nested too deeply, or attributes too long for a subject or an index.
     """
     correlation = delivery.correlation_id
     trace = _traceparent(delivery.headers.get("traceparent"), correlation)
     encoded = []
     try:
         for event in found.events:
+            _check_lengths(event)
             _stamp_one(event, org_id, delivery.connection_id, correlation, trace)
             encoded.append((event["type"], orjson.dumps(event)))
     except TypeError as error:
         raise NotUnderstood(f"the body cannot be kept: {error}") from error
     return encoded
+
+
+def _check_lengths(event: Event) -> None:
+    for name, limit in (("type", MAX_TYPE), ("source", MAX_SOURCE), ("correlationid", MAX_CORRELATION)):
+        value = event.get(name, "")
+        if len(value) > limit or (not value.isascii() and len(value.encode()) > limit):
+            raise NotUnderstood(f"{name} has more than {limit} bytes")
 
 
 def _stamp_one(event: Event, org_id: str, connection_id: str, correlation: str, trace: str) -> None:

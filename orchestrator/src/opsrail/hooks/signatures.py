@@ -1,7 +1,7 @@
 """Proof that a delivery comes from who holds the connection's secret. Pure, constant-time, on the raw bytes.
 
-Every kind accepts its sender's own proof and, beside it, ``X-Hub-Signature-256`` with the connection's secret. Whatever
-fails is told apart by ``code`` only as far as the sender's own headers show: missing, stale or wrong.
+Every kind accepts its sender's own proof and, beside it, ``X-Hub-Signature-256`` with the connection's secret.
+What fails is told apart by ``code`` only as far as the sender's own headers show: missing, stale or wrong.
 """
 
 import base64

@@ -41,19 +41,20 @@ def add_alert(
     level: str,
     labels: Mapping[str, Any],
     annotations: Mapping[str, Any],
+    at: str | datetime | None,
     starts_at: str | datetime | None,
-    ends_at: str | datetime | None,
     generator_url: str | None,
     kind: str,
     source: str,
-    extra: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None,
 ) -> None:
     """One alert that began or ended.
 
     Args:
         mark: fingerprint of the alert: the same when it fires, repeats and resolves.
         level: severity, already one of our words.
-        starts_at, ends_at: RFC 3339 text or aware times.
+        at: when it began or, resolved, ended; RFC 3339 text or aware time. None is the time of receipt.
+        starts_at: when it began, where known.
         extra: what this sender alone tells, kept under ``details``.
     """
     data: dict[str, Any] = {
@@ -64,16 +65,10 @@ def add_alert(
         "labels": labels,
         "annotations": annotations,
         "starts_at": starts_at,
-        "ends_at": None if firing else ends_at,
+        "ends_at": None if firing else at,
         "generator_url": generator_url,
         "source": kind,
     }
     if extra:
         data["details"] = extra
-    out.add(
-        FIRING if firing else RESOLVED,
-        source=source,
-        subject=mark,
-        data=data,
-        time=starts_at if firing else ends_at,
-    )
+    out.add(FIRING if firing else RESOLVED, source=source, subject=mark, data=data, time=at)

@@ -4,7 +4,7 @@ Grafana's unified alerting sends the same shape with additions, so its normalise
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from opsrail.hooks.delivery import Delivery, Normalised, NotUnderstood
@@ -43,20 +43,22 @@ def add_alerts(out: Normalised, payload: Payload, *, kind: str, source: str, det
         if not isinstance(labels, dict):
             raise NotUnderstood(f"alerts[{position}].labels is missing or no object")
         annotations = alert.get("annotations")
+        firing = (alert.get("status") or group_status) != "resolved"
+        starts_at = _moment(alert.get("startsAt"))
         add_alert(
             out,
-            firing=(alert.get("status") or group_status) != "resolved",
+            firing=firing,
             mark=_text(alert.get("fingerprint")) or fingerprint(labels),
             name=_text(labels.get("alertname")) or "alert",
             level=severity(labels.get("severity")),
             labels=labels,
             annotations=annotations if isinstance(annotations, dict) else {},
-            starts_at=_moment(alert.get("startsAt")),
-            ends_at=_moment(alert.get("endsAt")),
+            at=starts_at if firing else _moment(alert.get("endsAt")),
+            starts_at=starts_at,
             generator_url=_text(alert.get("generatorURL")),
             kind=kind,
             source=source,
-            extra=_details(alert, details),
+            extra=_details(alert, details) if details else None,
         )
 
 
@@ -68,12 +70,11 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _moment(value: Any) -> datetime | None:
-    """Go's zero time means none."""
+def _moment(value: Any) -> str | None:
+    """The text itself where it is a time with a zone: it goes on as it came. Go's zero means none."""
     if not isinstance(value, str) or value.startswith("0001-"):
         return None
     try:
-        found = datetime.fromisoformat(value)
+        return value if datetime.fromisoformat(value).tzinfo is not None and value[10] == "T" else None
     except ValueError:
         return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -2,8 +2,9 @@
 
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
 
-``type``, ``source``, ``subject`` and ``data`` stay the sender's. The event's id becomes ours, derived from the sender's
-``source`` and ``id``, so that it is unique however the sender counts; theirs is kept as the extension ``senderid``.
+``type``, ``source``, ``subject`` and ``data`` stay the sender's. The event's id becomes ours, derived from the
+sender's ``source`` and ``id``, so that it is unique however the sender counts; theirs is kept as the extension
+``senderid``.
 """
 
 import base64

@@ -98,7 +98,7 @@ def add_push(out: Normalised, push: Push) -> None:
 
 
 def bounded_commits(commits: Iterable[dict[str, Any]]) -> tuple[list[dict[str, Any]], bool]:
-    """The latest commits with the paths they touch, within ``MAX_COMMITS`` and ``MAX_PATHS``; whether any is missing."""
+    """The latest commits with their paths, within ``MAX_COMMITS`` and ``MAX_PATHS``; and whether any is missing."""
     listed = list(commits)
     truncated = len(listed) > MAX_COMMITS
     room = MAX_PATHS

@@ -1,7 +1,7 @@
 """Jenkins' notification plugin, JSON format: https://plugins.jenkins.io/notification/
 
-The plugin tells of one build up to four times. COMPLETED and FINALIZED both become ``pipelinerun.finished`` of the same
-subject: an installation may send either, and the outcome may change between them.
+The plugin tells of one build up to four times. COMPLETED and FINALIZED both become ``pipelinerun.finished`` of the
+same subject: an installation may send either, and the outcome may change between them.
 """
 
 from typing import Any

@@ -1,0 +1,1 @@
+"""Facts: storing, listing, publishing, retention."""
