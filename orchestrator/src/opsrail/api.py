@@ -10,6 +10,7 @@ from opsrail.agents import endpoints as agents
 from opsrail.auth import endpoints as auth
 from opsrail.connections import endpoints as connections
 from opsrail.problem import Problem
+from opsrail.runs import endpoints as runs
 
 DESCRIPTION = """Agents, events, runs and the lifecycle around them.
 
@@ -21,7 +22,7 @@ repeated safely. Errors are RFC 9457 problem documents with a stable `code` and 
 def include(app: FastAPI) -> None:
     """Mount every route."""
     v1 = APIRouter(prefix="/v1")
-    for domain in (auth, agents, connections):
+    for domain in (auth, agents, connections, runs):
         v1.include_router(domain.router)
     app.include_router(v1)
     app.include_router(health.router)

@@ -21,8 +21,10 @@ from opsrail.ratelimit import RateLimiter
 from opsrail.sealing import Sealer, load_key
 from opsrail.settings import Settings
 from opsrail.signing import Signer
+from opsrail.stream.hints import Hints
 from opsrail.workers.heartbeats import Heartbeats
 from opsrail.workers.runner import Worker, Workers
+from opsrail.workers.runs import run_workers
 from opsrail_sdk.bus import Bus, ensure_streams
 
 log = structlog.get_logger()
@@ -84,6 +86,9 @@ async def _build(settings: Settings, closing: AsyncExitStack) -> Container:
     sealer = Sealer(load_key(settings.data))
     signer = Signer(database, sealer, bus)
     await signer.refresh()
+    hints = Hints(bus)
+    await hints.start()
+    closing.push_async_callback(hints.close)
     return Container(
         settings=settings,
         database=database,
@@ -93,8 +98,9 @@ async def _build(settings: Settings, closing: AsyncExitStack) -> Container:
         authenticator=Authenticator(database),
         limiter=RateLimiter(redis, settings.api.rate_per_minute),
         signer=signer,
+        hints=hints,
     )
 
 
 def _workers(container: Container) -> list[Worker]:
-    return [Heartbeats(container)]
+    return [Heartbeats(container), *run_workers(container)]

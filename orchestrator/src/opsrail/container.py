@@ -11,6 +11,7 @@ from opsrail.ratelimit import RateLimiter
 from opsrail.sealing import Sealer
 from opsrail.settings import Settings
 from opsrail.signing import Signer
+from opsrail.stream.hints import Hints
 from opsrail_sdk.bus import Bus
 
 
@@ -26,6 +27,7 @@ class Container:
     authenticator: Authenticator
     limiter: RateLimiter
     signer: Signer
+    hints: Hints
 
 
 def container_of(connection: HTTPConnection) -> Container:

@@ -1,0 +1,1 @@
+"""Runs: asked for, checked, queued, dispatched, followed to their end, cancelled."""

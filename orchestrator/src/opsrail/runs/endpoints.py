@@ -1,0 +1,168 @@
+"""``/v1/runs``."""
+
+import uuid
+from collections.abc import AsyncGenerator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query, Request, status
+
+from opsrail.auth.dependencies import Reader, Services, Transaction, Writer
+from opsrail.container import Container
+from opsrail.errors import BadRequest, FieldError
+from opsrail.idempotency import IdempotentRoute
+from opsrail.pagination import Cursor, Page, Paging, uuid_or_none
+from opsrail.problem import COMMON_RESPONSES
+from opsrail.runs import logs, repository, service, signals, waiting
+from opsrail.runs.models import Run
+from opsrail.runs.repository import RunFilter
+from opsrail.runs.schemas import LogLineView, LogPage, RunCreate, RunView, SignalSend
+from opsrail.runs.service import Wish
+from opsrail.stream import sse
+from opsrail_sdk.contracts.run import FINISHED, RunState
+
+router = APIRouter(tags=["runs"], route_class=IdempotentRoute, responses=COMMON_RESPONSES)
+
+_CANCEL_PATIENCE = 1.0
+"""Seconds that a cancel waits for its effect, so that the answer usually shows it."""
+
+
+@router.post("/runs", status_code=status.HTTP_201_CREATED)
+async def create_run(principal: Writer, services: Services, request: Request, body: RunCreate) -> RunView:
+    """Ask for an agent's action. The run is queued when this answers."""
+    wish = Wish(
+        agent=body.agent,
+        action=body.action,
+        input=body.input,
+        dry_run=body.dry_run,
+        requested_by=principal.id,
+        correlation_id=request.state.correlation_id,
+        traceparent=request.headers.get("traceparent"),
+    )
+    async with services.database.organisation(principal.org_id) as session:
+        created = await service.create(session, principal.org_id, wish)
+    await service.notify(services.hints, principal.org_id, created.run.id)
+    return _view(created.run)
+
+
+def _filter(
+    agent: Annotated[str | None, Query(max_length=64)] = None,
+    action: Annotated[str | None, Query(max_length=64)] = None,
+    state: Annotated[RunState | None, Query()] = None,
+    correlation_id: Annotated[str | None, Query(max_length=128)] = None,
+    parent_id: Annotated[uuid.UUID | None, Query(description="Children of this run")] = None,
+) -> RunFilter:
+    return RunFilter(agent=agent, action=action, state=state, correlation_id=correlation_id, parent_id=parent_id)
+
+
+@router.get("/runs")
+async def list_runs(
+    _: Reader, session: Transaction, page: Paging, wanted: Annotated[RunFilter, Depends(_filter)]
+) -> Page[RunView]:
+    """Runs, newest first."""
+    rows = await repository.list_runs(session, page, wanted)
+    return page.page(rows, lambda row: Cursor(row.created_at, str(row.id)), _view)
+
+
+@router.get("/runs/{run_id}")
+async def get_run(
+    principal: Reader,
+    services: Services,
+    run_id: str,
+    wait: Annotated[float, Query(ge=0, le=60, description="Seconds to wait for the run's end")] = 0,
+) -> RunView:
+    """One run; with `wait`, as soon as it has ended or the time is up."""
+    run = await waiting.until(
+        services.database,
+        services.hints,
+        principal.org_id,
+        await _known(services, principal.org_id, run_id),
+        reached=waiting.finished,
+        seconds=wait,
+    )
+    return _view(run)
+
+
+@router.post("/runs/{run_id}/cancel")
+async def cancel_run(principal: Writer, services: Services, run_id: str) -> RunView:
+    """Ask a run to end. One that nobody has begun is cancelled at once; an agent is told to stop."""
+    ident = await _known(services, principal.org_id, run_id)
+    async with services.database.organisation(principal.org_id) as session:
+        await service.request_cancel(session, ident, f"cancelled by {principal.id}")
+    await service.notify(services.hints, principal.org_id, ident)
+    run = await waiting.until(
+        services.database,
+        services.hints,
+        principal.org_id,
+        ident,
+        reached=waiting.cancel_sent,
+        seconds=_CANCEL_PATIENCE,
+    )
+    return _view(run)
+
+
+@router.post("/runs/{run_id}/signals/{name}", status_code=status.HTTP_202_ACCEPTED)
+async def send_signal(
+    principal: Writer, services: Services, run_id: str, name: str, body: SignalSend
+) -> dict[str, str]:
+    """Tell a flow something that it waits for, now or later."""
+    ident = await _known(services, principal.org_id, run_id)
+    async with services.database.organisation(principal.org_id) as session:
+        await signals.send(session, ident, name, body.payload, sent_by=principal.id)
+    await service.notify(services.hints, principal.org_id, ident)
+    return {"run_id": str(ident), "signal": name}
+
+
+@router.get(
+    "/runs/{run_id}/logs",
+    response_model=LogPage,
+    responses={200: {"content": {sse.MEDIA_TYPE: {"schema": {"type": "string"}}}, "description": "Lines"}},
+)
+async def run_logs(  # noqa: PLR0917 (parameters of the query)
+    principal: Reader,
+    services: Services,
+    run_id: str,
+    after: Annotated[int, Query(ge=0, lt=1 << 63, description="Position to read on from")] = 0,
+    limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
+    accept: Annotated[str, Header()] = "",
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> Any:
+    """A page of log lines; or, asked for `text/event-stream`, the lines as they come, until `event: end`."""
+    ident = await _known(services, principal.org_id, run_id)
+    if sse.MEDIA_TYPE in accept:
+        start = _position(last_event_id) if last_event_id else after
+        return sse.response(_stream(services, principal.org_id, ident, start))
+    async with services.database.organisation(principal.org_id) as session:
+        run = await service.find(session, ident)
+        lines = await logs.page(session, ident, after=after, limit=limit)
+    more = len(lines) == limit or run.state not in FINISHED
+    following = lines[-1].position if lines else after
+    return LogPage(items=[LogLineView.model_validate(line) for line in lines], next=following if more else None)
+
+
+async def _stream(services: Container, org_id: uuid.UUID, run_id: uuid.UUID, after: int) -> AsyncGenerator[bytes]:
+    yield sse.opening()
+    lines = logs.follow(services.database, services.bus, services.hints, org_id, run_id, after=after)
+    async for batch in lines:
+        yield b"".join(
+            sse.message("log", LogLineView.model_validate(line).model_dump(mode="json"), id=str(line.position))
+            for line in batch
+        )
+    async with services.database.organisation(org_id) as session:
+        run = await repository.get(session, run_id)
+    yield sse.message("end", {"state": run.state if run else "gone"})
+
+
+def _position(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise BadRequest("not a position that we gave", errors=[FieldError("Last-Event-ID", "malformed")])
+    return int(text)
+
+
+async def _known(services: Container, org_id: uuid.UUID, text: str) -> uuid.UUID:
+    """The id, if there is such a run in the caller's organisation."""
+    async with services.database.organisation(org_id) as session:
+        return (await service.find(session, uuid_or_none(text))).id
+
+
+def _view(run: Run) -> RunView:
+    return RunView.model_validate(run)

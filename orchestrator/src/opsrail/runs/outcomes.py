@@ -1,0 +1,225 @@
+"""Writes what agents report into ``runs``, ``run_logs`` and ``artifacts``. Called by ``workers.results``.
+
+One transaction takes a batch of any mix of runs. The rows are locked in the order of their ids, so replicas that
+hold statuses of the same runs wait for each other instead of deadlocking.
+"""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+from psycopg.rows import namedtuple_row
+from psycopg.types.json import Jsonb
+
+from opsrail.runs.announcing import state_event
+from opsrail.runs.progress import Seen, Standing, advance
+from opsrail_sdk.contracts.cloudevent import CloudEvent
+from opsrail_sdk.contracts.run import FINISHED, ArtifactStored, LogLine, RunState
+
+RunKey = tuple[uuid.UUID, uuid.UUID]
+"""Organisation and run, as the subject says."""
+
+
+@dataclass
+class Reports:
+    """What a batch of messages says about one run."""
+
+    statuses: list[Seen] = field(default_factory=list)
+    lines: list[tuple[int, int, LogLine]] = field(default_factory=list)
+    """Sequence of the message, attempt, line."""
+    artifacts: list[ArtifactStored] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Applied:
+    """``events`` are to be published, by organisation, before the messages are acknowledged."""
+
+    events: Mapping[uuid.UUID, Sequence[CloudEvent]]
+    changed: Sequence[RunKey]
+    woken: Sequence[RunKey]
+    """Flows that waited for one of the runs."""
+    unknown: int
+    """Runs that have no row, as after retention, or that no agent has a say in."""
+
+
+async def apply(
+    connection: psycopg.AsyncConnection, reports: Mapping[RunKey, Reports], *, keep: timedelta
+) -> Applied:
+    """Apply a batch within the connection's transaction.
+
+    Args:
+        keep: how long artifacts live that ask for nothing else.
+    """
+    rows = await _lock(connection, [run_id for _, run_id in reports])
+    events: defaultdict[uuid.UUID, list[CloudEvent]] = defaultdict(list)
+    changes: list[dict[str, Any]] = []
+    finished: list[uuid.UUID] = []
+    known: dict[RunKey, Any] = {}
+    for key, report in reports.items():
+        row = rows.get(key[1])
+        if row is None or row.org_id != key[0] or row.kind != "action":
+            continue
+        known[key] = row
+        before = _standing(row)
+        after, facts = advance(before, report.statuses)
+        events[key[0]].extend(
+            state_event(
+                row,
+                status.state,
+                at=status.at,
+                attempt=status.attempt,
+                message=status.message,
+                error=status.error.model_dump(mode="json", exclude_none=True) if status.error else None,
+            )
+            for status in facts
+        )
+        if after != before or report.lines:
+            changes.append(_change(row, after, report))
+        if after.state in FINISHED and before.state not in FINISHED:
+            finished.append(row.id)
+    await _insert_lines(connection, known, reports)
+    await _insert_artifacts(connection, known, reports, keep)
+    if changes:
+        await connection.execute(_UPDATE, (Jsonb(changes),))
+    woken = await _wake_parents(connection, finished) if finished else []
+    return Applied(events, list(known), woken, unknown=len(reports) - len(known))
+
+
+async def _lock(connection: psycopg.AsyncConnection, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Any]:
+    async with connection.cursor(row_factory=namedtuple_row) as cursor:
+        await cursor.execute(
+            """
+            SELECT id, org_id, kind, agent, action, state, dry_run, attempt, progress, message, instance, output,
+                   error, requested_by, cause, parent_id, correlation_id, traceparent, status_sequence,
+                   log_position, log_sequence, started_at, finished_at
+            FROM runs WHERE id = ANY(%s) ORDER BY id FOR UPDATE
+            """,
+            (list(ids),),
+        )
+        rows: list[Any] = await cursor.fetchall()
+    return {row.id: row for row in rows}
+
+
+_UPDATE = """
+    UPDATE runs r SET
+      state = c.state, attempt = c.attempt, progress = c.progress, message = c.message, instance = c.instance,
+      output = c.output, error = c.error, started_at = c.started_at, finished_at = c.finished_at,
+      status_sequence = c.sequence, log_position = c.log_position, log_sequence = c.log_sequence,
+      announced = r.announced OR c.sequence > r.status_sequence,
+      updated_at = CASE WHEN c.sequence > r.status_sequence THEN now() ELSE r.updated_at END
+    FROM jsonb_to_recordset(%s) AS c(
+      id uuid, was text, state text, attempt int, progress real, message text, instance text, output jsonb,
+      error jsonb, started_at timestamptz, finished_at timestamptz, sequence bigint, log_position bigint,
+      log_sequence bigint)
+    WHERE r.id = c.id AND r.state = c.was
+"""
+"""The rows are locked and the move was checked; ``was`` makes sure that it is still the move that was checked."""
+
+
+def _standing(row: Any) -> Standing:
+    return Standing(
+        state=RunState(row.state),
+        attempt=row.attempt,
+        sequence=row.status_sequence,
+        progress=row.progress,
+        message=row.message,
+        instance=row.instance,
+        output=row.output,
+        error=row.error,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+    )
+
+
+def _change(row: Any, after: Standing, report: Reports) -> dict[str, Any]:
+    values = asdict(after) | {
+        "id": str(row.id),
+        "was": row.state,
+        "log_position": row.log_position + len(report.lines),
+        "log_sequence": max([row.log_sequence, *(sequence for sequence, _, _ in report.lines)]),
+    }
+    for name in ("started_at", "finished_at"):
+        values[name] = values[name].isoformat() if values[name] else None
+    return values
+
+
+async def _insert_lines(
+    connection: psycopg.AsyncConnection, known: Mapping[RunKey, Any], reports: Mapping[RunKey, Reports]
+) -> None:
+    columns: list[list[Any]] = [[] for _ in range(9)]
+    for key, row in known.items():
+        lines = sorted(reports[key].lines, key=lambda line: (line[0], line[2].n))
+        for offset, (_, attempt, line) in enumerate(lines, start=1):
+            values = (*key, row.log_position + offset, attempt, line.n, line.at, line.stream, line.step, line.text)
+            for column, value in zip(columns, values, strict=True):
+                column.append(value)
+    if not columns[0]:
+        return
+    await connection.execute(
+        """
+        INSERT INTO run_logs (org_id, run_id, position, attempt, n, at, stream, step, text)
+        SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::int[], %s::bigint[], %s::timestamptz[],
+                             %s::text[], %s::text[], %s::text[])
+        ON CONFLICT (run_id, attempt, n) DO NOTHING
+        """,
+        columns,
+    )
+
+
+async def _insert_artifacts(
+    connection: psycopg.AsyncConnection,
+    known: Mapping[RunKey, Any],
+    reports: Mapping[RunKey, Reports],
+    keep: timedelta,
+) -> None:
+    rows = [
+        (
+            key[0],
+            stored.id,
+            key[1],
+            stored.name,
+            stored.object_name,
+            stored.media_type,
+            stored.size,
+            stored.digest,
+            stored.stored_at,
+            stored.expires_at or stored.stored_at + keep,
+        )
+        for key in known
+        for stored in reports[key].artifacts
+    ]
+    if rows:
+        async with connection.cursor() as cursor:
+            await cursor.executemany(
+                """
+                INSERT INTO artifacts
+                  (org_id, id, run_id, name, object_name, media_type, size, digest, stored_at, expires_at)
+                VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (org_id, id) DO NOTHING
+                """,
+                rows,
+            )
+
+
+async def _wake_parents(connection: psycopg.AsyncConnection, finished: Sequence[uuid.UUID]) -> list[RunKey]:
+    """Tell flows that a run which they wait for has ended."""
+    cursor = await connection.execute(
+        """
+        WITH ended AS (
+          SELECT org_id, id, parent_id, state, output, error FROM runs WHERE id = ANY(%s) AND parent_id IS NOT NULL
+        ), told AS (
+          INSERT INTO run_signals (org_id, run_id, name, payload, sent_by)
+          SELECT e.org_id, e.parent_id, 'run:' || e.id,
+                 jsonb_build_object('state', e.state, 'output', e.output, 'error', e.error), 'run:' || e.id
+          FROM ended e JOIN runs p ON p.id = e.parent_id AND p.org_id = e.org_id
+          RETURNING org_id, run_id
+        )
+        UPDATE runs SET available_at = now() FROM told
+        WHERE runs.id = told.run_id AND runs.kind = 'flow' RETURNING runs.org_id, runs.id
+        """,
+        (list(finished),),
+    )
+    return [(row[0], row[1]) for row in await cursor.fetchall()]

@@ -1,0 +1,97 @@
+"""An agent named ``calc`` that a test plays itself: it takes commands and reports step by step."""
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from nats.aio.msg import Msg
+from sqlalchemy import text
+
+from opsrail.testing.orchestrator import Orchestrator
+from opsrail_sdk.bus import Bus
+from opsrail_sdk.contracts import subjects
+from opsrail_sdk.contracts.manifest import ActionSpec, Manifest, Maturity, Risk
+from opsrail_sdk.contracts.run import ActionCommand, LogLine, RunError, RunLog, RunState, RunStatus
+
+ADD = ActionSpec(
+    name="add",
+    title="Add",
+    risk=Risk.WRITE,
+    idempotent=True,
+    dry_run=True,
+    input_schema={
+        "type": "object",
+        "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}, "note": {}},
+        "required": ["a", "b"],
+        "additionalProperties": False,
+    },
+    output_schema={"type": "object"},
+)
+DROP = ADD.model_copy(update={"name": "drop", "risk": Risk.DESTRUCTIVE, "dry_run": False})
+MANIFEST = Manifest(
+    id="calc",
+    title="Calc",
+    description="Adds",
+    version="1.0.0",
+    owner="tests",
+    maturity=Maturity.ALPHA,
+    module="calc",
+    actions=(ADD, DROP),
+    config_schema={},
+)
+
+
+@dataclass
+class PlayedAgent:
+    """Takes commands off the bus and reports as the SDK does, step by step as a test wants it."""
+
+    bus: Bus
+    org: str
+    pull: Any
+    sequences: dict[str, int] = field(default_factory=dict)
+
+    async def take(self) -> tuple[Msg, ActionCommand]:
+        (message,) = await self.pull.fetch(1, timeout=5)
+        return message, ActionCommand.model_validate_json(message.data)
+
+    async def report(self, run_id: str, state: RunState, *, attempt: int = 1, **values: Any) -> int:
+        status = RunStatus(
+            run_id=run_id, org_id=self.org, state=state, attempt=attempt, at=datetime.now(UTC), agent="calc", **values
+        )
+        ack = await self.bus.publish(
+            subjects.run_status(self.org, run_id), status.encode(), expect=self.sequences.get(run_id, 0)
+        )
+        self.sequences[run_id] = ack.sequence
+        return ack.sequence
+
+    async def log(self, run_id: str, *lines: str, attempt: int = 1, first: int = 1) -> None:
+        told = RunLog(
+            run_id=run_id,
+            org_id=self.org,
+            attempt=attempt,
+            lines=tuple(LogLine(n=n, at=datetime.now(UTC), text=line) for n, line in enumerate(lines, start=first)),
+        )
+        await self.bus.publish(
+            subjects.run_log(self.org, run_id), told.encode(), message_id=f"{run_id}:{attempt}:{first}"
+        )
+
+    async def succeed(self, run_id: str, output: dict[str, Any]) -> None:
+        await self.report(run_id, RunState.RUNNING)
+        await self.report(run_id, RunState.SUCCEEDED, output=output)
+
+    async def fail(self, run_id: str, code: str) -> None:
+        await self.report(run_id, RunState.FAILED, error=RunError(code=code, message=code))
+
+
+async def install(orchestrator: Orchestrator, org_id: uuid.UUID, *, enabled: bool = True) -> None:
+    """The row that installing an agent makes, without a process."""
+    async with orchestrator.container.database.across() as session:
+        await session.execute(
+            text(
+                "INSERT INTO agents (org_id, id, manifest, module, version, runtime, enabled, state)"
+                " VALUES (:org, 'calc', CAST(:manifest AS jsonb), 'calc', '1.0.0', 'external', :enabled, 'enabled')"
+            ),
+            {"org": org_id, "manifest": orjson.dumps(MANIFEST.model_dump(mode="json")).decode(), "enabled": enabled},
+        )

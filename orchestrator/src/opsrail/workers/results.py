@@ -1,0 +1,137 @@
+"""``RUNS`` into the database: statuses, log lines and artifacts in batches; then the events that say so."""
+
+import asyncio
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import structlog
+from nats.aio.msg import Msg
+from nats.js import api
+from prometheus_client import Counter
+from pydantic import ValidationError
+
+from opsrail.db.engine import Database
+from opsrail.runs.outcomes import Applied, Reports, RunKey, apply
+from opsrail.runs.progress import Seen
+from opsrail.runs.service import QUEUE
+from opsrail.stream.hints import Hints
+from opsrail.workers.batch_pull import BatchPull
+from opsrail_sdk.bus import Bus
+from opsrail_sdk.contracts import subjects
+from opsrail_sdk.contracts.run import ArtifactStored, RunLog, RunStatus
+
+log = structlog.get_logger()
+
+CONSUMER = "results"
+_BATCH = 500
+_BATCH_BYTES = 8 << 20
+_ACK_WAIT = timedelta(seconds=10)
+"""How long messages of a replica that died wait for another one."""
+_AGAIN = timedelta(seconds=1)
+
+APPLIED = Counter("opsrail_run_reports_total", "Messages about runs written to the database", ["kind"])
+REFUSED = Counter("opsrail_run_reports_refused_total", "Messages about runs that could not be understood")
+
+
+class Results:
+    """A worker; replicas share the consumer."""
+
+    name = "results"
+
+    def __init__(self, database: Database, bus: Bus, hints: Hints, *, keep_artifacts: timedelta) -> None:
+        self._database = database
+        self._bus = bus
+        self._hints = hints
+        self._keep = keep_artifacts
+
+    async def run(self, stop: asyncio.Event) -> None:
+        config = api.ConsumerConfig(
+            durable_name=CONSUMER,
+            name=CONSUMER,
+            filter_subjects=[
+                subjects.run_status("*", "*"),
+                subjects.run_log("*", "*"),
+                subjects.run_artifact("*", "*"),
+            ],
+            ack_policy=api.AckPolicy.EXPLICIT,
+            ack_wait=_ACK_WAIT.total_seconds(),
+            max_deliver=-1,
+            max_ack_pending=10 * _BATCH,
+        )
+        await self._bus.js.add_consumer(subjects.RUNS, config)
+        async with BatchPull(self._bus, subjects.RUNS, CONSUMER, messages=_BATCH, size=_BATCH_BYTES) as pull:
+            while not stop.is_set():
+                if batch := await pull.next(stop):
+                    await self._handle(batch)
+
+    async def _handle(self, batch: Sequence[Msg]) -> None:
+        try:
+            await self._write(batch)
+        except psycopg.DataError:
+            if len(batch) == 1:
+                log.exception("results.refused", subject=batch[0].subject)
+                REFUSED.inc()
+                await batch[0].term()
+                return
+            for message in batch:
+                await self._handle([message])
+        except Exception:
+            for message in batch:
+                await message.nak(_AGAIN.total_seconds())
+            raise
+
+    async def _write(self, batch: Sequence[Msg]) -> None:
+        reports: defaultdict[RunKey, Reports] = defaultdict(Reports)
+        kept = [message for message in batch if await self._read(message, reports)]
+        if not kept:
+            return
+        async with self._database.raw_across() as connection:
+            applied = await apply(connection, reports, keep=self._keep)
+        await self._tell(applied)
+        for message in kept:
+            await message.ack()
+            APPLIED.labels(message.subject.rpartition(".")[2]).inc()
+
+    async def _tell(self, applied: Applied) -> None:
+        for org_id, run_id in applied.changed:
+            await self._hints.send(org_id, "run", run_id)
+        for org_id, run_id in applied.woken:
+            await self._hints.send(org_id, QUEUE, run_id)
+        if applied.unknown:
+            log.info("results.unknown_runs", count=applied.unknown)
+        await asyncio.gather(
+            *(self._bus.publish_events(str(org_id), events) for org_id, events in applied.events.items() if events)
+        )
+
+    async def _read(self, message: Msg, reports: defaultdict[RunKey, Reports]) -> bool:
+        """Whether the message could be understood. Organisation and run are those of the subject."""
+        _, org, _, run, kind = message.subject.split(".")
+        sequence = message.metadata.sequence.stream
+        body = _without_nul(message.data)
+        try:
+            report = reports[uuid.UUID(org), uuid.UUID(run)]
+            if kind == "status":
+                repeated = message.metadata.num_delivered > 1
+                report.statuses.append(Seen(sequence, RunStatus.model_validate_json(body), repeated))
+            elif kind == "log":
+                lines = RunLog.model_validate_json(body)
+                report.lines.extend((sequence, lines.attempt, line) for line in lines.lines)
+            else:
+                report.artifacts.append(ArtifactStored.model_validate_json(body))
+        except (ValidationError, ValueError) as error:
+            REFUSED.inc()
+            log.warning("results.refused", subject=message.subject, reason=str(error)[:500])
+            await message.term()
+            return False
+        return True
+
+
+def _without_nul(body: bytes) -> Any:
+    r"""PostgreSQL has no room for U+0000 in text: an escaped one becomes U+FFFD. ``\\u0000`` is none."""
+    if b"\\u0000" not in body:
+        return body
+    return rb"\\".join(part.replace(rb"\u0000", rb"\ufffd") for part in body.split(rb"\\"))
