@@ -6,6 +6,7 @@ Protocol: NATS ADR-13.
 """
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -13,10 +14,12 @@ from typing import Self
 import orjson
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeoutError
 
 from opsrail_sdk.bus import Bus
 
+_AGAIN_SECONDS = 1.0
 _EXPIRES = 30.0
 _HEARTBEAT = 5.0
 _NANOSECONDS = 1_000_000_000
@@ -57,7 +60,13 @@ class BatchPull:
     ) -> None:
         self._bus.reconnected.discard(self._on_reconnect)
         if self._subscription is not None and not self._bus.nc.is_closed:
-            with suppress(Exception):
+            left = []
+            while self._subscription.pending_msgs:
+                message = await self._subscription.next_msg(timeout=1)
+                if not _is_status(message):
+                    left.append(message)
+            await give_back(left)
+            with suppress(NatsError):
                 await self._subscription.unsubscribe()
 
     async def next(self, stop: asyncio.Event) -> list[Msg]:
@@ -71,11 +80,11 @@ class BatchPull:
         first = await self._receive(stop)
         if first is None:
             return []
-        found = [] if self._is_status(first) else [first]
+        found = [first] if self._noticed(first) else []
         assert self._subscription is not None
         while self._subscription.pending_msgs and len(found) < self._messages:
             message = await self._subscription.next_msg(timeout=1)
-            if not self._is_status(message):
+            if self._noticed(message):
                 found.append(message)
         return found
 
@@ -108,14 +117,25 @@ class BatchPull:
         await self._bus.nc.publish(self._subject, orjson.dumps(wanted), self._inbox)
         self._outstanding = self._messages
 
-    def _is_status(self, message: Msg) -> bool:
-        """Count a message of ours, or take note of what the server says instead of one."""
-        status = (message.headers or {}).get(_STATUS) if not message.data else None
-        if status is None:
+    def _noticed(self, message: Msg) -> bool:
+        """Whether it is one of ours, and counted; else it is what the server says instead of one."""
+        if not _is_status(message):
             self._outstanding -= 1
-            return False
-        if status in _GONE or "Deleted" in (message.headers or {}).get("Description", ""):
-            raise ConsumerGone(str(message.headers))
-        if status != _HEARTBEAT_STATUS:
+            return True
+        headers = message.headers or {}
+        if headers[_STATUS] in _GONE or "Deleted" in headers.get("Description", ""):
+            raise ConsumerGone(str(headers))
+        if headers[_STATUS] != _HEARTBEAT_STATUS:
             self._outstanding = 0
-        return True
+        return False
+
+
+async def give_back(messages: Iterable[Msg]) -> None:
+    """Have these delivered again shortly, here or at a sibling."""
+    with suppress(NatsError):
+        for message in messages:
+            await message.nak(delay=_AGAIN_SECONDS)
+
+
+def _is_status(message: Msg) -> bool:
+    return not message.data and _STATUS in (message.headers or {})

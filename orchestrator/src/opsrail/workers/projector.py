@@ -17,7 +17,7 @@ from prometheus_client import Counter
 
 from opsrail.db.engine import Database
 from opsrail.events import rows, store
-from opsrail.workers.batch_pull import BatchPull
+from opsrail.workers.batch_pull import BatchPull, give_back
 from opsrail_sdk.bus import Bus
 from opsrail_sdk.contracts import subjects
 
@@ -29,9 +29,6 @@ BATCH_BYTES = 4 << 20
 YIELD_BYTES = 128 << 10
 """After reading this much, about a millisecond or two, the rest of the process gets a turn."""
 ACK_WAIT = timedelta(seconds=30)
-RETRY_AFTER = 1.0
-"""Seconds until messages whose commit failed come again."""
-
 PROJECTED = Counter("opsrail_projector_events", "Events written", ("outcome",))
 _BAD_DATA = ("22", "23", "54")
 """SQLSTATE classes that a row brings about: data exception, constraint violation, program limit."""
@@ -69,27 +66,26 @@ class Projector:
             Exception: the database or the bus is away; nothing was acknowledged, and what was taken comes again.
         """
         await self._bus.js.add_consumer(subjects.EVENTS, consumer_config())
-        committing: asyncio.Task[None] | None = None
         async with BatchPull(self._bus, subjects.EVENTS, CONSUMER, BATCH_MESSAGES, BATCH_BYTES) as pull:
+            taken: list[Msg] = []
+            committing = asyncio.create_task(_nothing())
             try:
                 while not stop.is_set():
-                    messages = await pull.next(stop)
-                    batch = await _read(messages)
-                    if committing is not None:
-                        await committing
-                    committing = asyncio.create_task(self._project(messages, batch)) if messages else None
-            finally:
-                if committing is not None:
-                    await asyncio.gather(committing, return_exceptions=True)
-            if committing is not None:
-                committing.result()
+                    taken = await pull.next(stop)
+                    batch = await _read(taken)
+                    await committing
+                    committing = asyncio.create_task(self._project(taken, batch))
+                    taken = []
+                await committing
+            except BaseException:
+                await asyncio.gather(committing, give_back(taken), return_exceptions=True)
+                raise
 
     async def _project(self, messages: Sequence[Msg], batch: Batch) -> None:
         try:
             await self.store(batch)
         except Exception:
-            for message in messages:
-                await message.nak(delay=RETRY_AFTER)
+            await give_back(messages)
             raise
         for message in messages:
             await message.ack()
@@ -146,6 +142,10 @@ def consumer_config() -> api.ConsumerConfig:
         max_deliver=-1,
         max_ack_pending=BATCH_MESSAGES * 16,
     )
+
+
+async def _nothing() -> None:
+    """What is being committed before anything is."""
 
 
 async def _read(messages: Sequence[Msg]) -> Batch:
