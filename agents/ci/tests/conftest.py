@@ -1,10 +1,16 @@
 """Fixtures of the CI agent's tests: a recording context, repositories over HTTP, forges, a Docker engine."""
 
+import asyncio
+import contextlib
 import io
+import os
+import shutil
+import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import tarfile
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 sys.path.append(str(Path(__file__).parents[3]))  # for tests.simulators, whichever way pytest is started
 
@@ -12,6 +18,7 @@ import pytest
 from rich.console import Console
 
 from opsrail_ci.console import ConsoleContext
+from opsrail_ci.engine import Engine, connect_blocking
 from opsrail_ci.settings import CiConfig, process_settings
 from opsrail_sdk.contracts.cloudevent import CloudEvent, derived_id
 from opsrail_sdk.contracts.run import ArtifactStored, ConnectionSecret
@@ -115,3 +122,81 @@ def quick_kills(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     process_settings.cache_clear()
     yield
     process_settings.cache_clear()
+
+
+@pytest.fixture
+def still() -> Callable[[str], bool]:
+    """Whether a process with this word in its command line is alive."""
+
+    def look(word: str) -> bool:
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdigit():
+                with contextlib.suppress(OSError):
+                    if word in (folder / "cmdline").read_text().split("\0"):
+                        return True
+        return False
+
+    return look
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], bool]], Awaitable[None]]:
+    """Waits for something that nobody announces; the test's own time limit bounds it."""
+
+    async def wait(happened: Callable[[], bool]) -> None:
+        while not happened():
+            await asyncio.sleep(0.01)
+
+    return wait
+
+
+def missing(what: str) -> NoReturn:
+    """A component that is not here: an error where everything has been installed, else a skip."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what} is missing")
+    pytest.skip(f"{what} is missing")
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    """The engine that DOCKER_HOST names."""
+    found = connect_blocking()
+    if found is None:
+        missing("a Docker engine (DOCKER_HOST)")
+    yield found
+    found.client.close()
+
+
+@pytest.fixture
+def registry() -> str:
+    """Host and port of a registry on loopback."""
+    address = os.environ.get("OPSRAIL_TEST_REGISTRY")
+    if not address:
+        missing("a container registry (OPSRAIL_TEST_REGISTRY)")
+    return address
+
+
+@pytest.fixture
+def busybox(engine: Engine) -> str:
+    """A base image made of the static busybox of this machine: no registry can be assumed."""
+    name = "opsrail-test/busybox:1"
+    if any(name in image.tags for image in engine.client.images.list()):
+        return name
+    binary = shutil.which("busybox")
+    if binary is None:
+        missing("busybox (Debian package busybox-static)")
+    applets = subprocess.run([binary, "--list"], check=True, capture_output=True, text=True).stdout.split()
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as tar:
+        tar.add(binary, arcname="bin/busybox")
+        for applet in applets:
+            if applet != "busybox":
+                link = tarfile.TarInfo(f"bin/{applet}")
+                link.type = tarfile.SYMTYPE
+                link.linkname = "busybox"
+                tar.addfile(link)
+        folder = tarfile.TarInfo("tmp")
+        folder.type, folder.mode = tarfile.DIRTYPE, 0o1777
+        tar.addfile(folder)
+    engine.client.api.import_image_from_data(content.getvalue(), repository="opsrail-test/busybox", tag="1")
+    return name

@@ -112,8 +112,8 @@ steps:
     with pytest.raises(PermanentError, match="step test failed: exit code 7") as failure:
         await run_pipeline(ctx, pushed(git_server, repository, commit, connection_id="c1"))
     assert failure.value.code == "pipeline_failed"
-    steps = failure.value.detail["steps"]  # type: ignore[index]
-    assert [(step["step"], step["outcome"]) for step in steps] == [  # type: ignore[index]
+    detail: Any = failure.value.detail
+    assert [(step["step"], step["outcome"]) for step in detail["steps"]] == [
         ("lint", "ignored"),
         ("test", "failure"),
         ("deploy", "skipped"),

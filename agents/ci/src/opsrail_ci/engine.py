@@ -5,6 +5,8 @@ stock client.
 """
 
 import asyncio
+import os
+import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -18,6 +20,7 @@ _T = TypeVar("_T")
 
 RUN_LABEL = "io.opsrail.run"
 _PING_TIMEOUT = 3
+_DEFAULT_HOST = "unix:///var/run/docker.sock"
 SILENT_CALL = 24 * 3600
 """Seconds. Waiting for a container is one silent call; timeouts of steps are kept by the runner."""
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -62,10 +65,13 @@ class Engine:
 
 async def connect() -> Engine | None:
     """The engine, or ``None`` where there is none."""
-    return await asyncio.to_thread(_connect)
+    return await asyncio.to_thread(connect_blocking)
 
 
-def _connect() -> Engine | None:
+def connect_blocking() -> Engine | None:
+    """``connect`` for callers without a loop."""
+    if not _listening(os.environ.get("DOCKER_HOST") or _DEFAULT_HOST):
+        return None
     import docker  # noqa: PLC0415 — half a second of imports that an idle agent need not pay
     import docker.errors  # noqa: PLC0415
 
@@ -80,3 +86,15 @@ def _connect() -> Engine | None:
         return None
     client.api.timeout = SILENT_CALL
     return Engine(client, version)
+
+
+def _listening(host: str) -> bool:
+    """Whether somebody listens on a local socket; other addresses are left to the client to try."""
+    if not host.startswith("unix://"):
+        return True
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(host.removeprefix("unix://"))
+        except OSError:
+            return False
+    return True

@@ -19,7 +19,7 @@ class ProcessSettings(BaseSettings):
         default=False, description="Clone from folders of this machine too; for tests and demonstrations."
     )
     kill_grace: timedelta = Field(
-        default=timedelta(seconds=5), description="Between asking a step to end and killing it."
+        default=timedelta(seconds=3), description="Between asking a step to end and killing it."
     )
     clone_timeout: timedelta = Field(default=timedelta(minutes=10), description="Longest time of one git command.")
 

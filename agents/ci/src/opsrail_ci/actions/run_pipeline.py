@@ -19,10 +19,12 @@ from opsrail_ci.report import Report
 from opsrail_ci.settings import CiConfig, process_settings
 from opsrail_sdk import ActionContext, Risk, action
 from opsrail_sdk.errors import AgentError, RetryableError
+from opsrail_sdk.outcome import Stop
 
 MAX_ATTEMPTS = 3
-_LAST_WORDS = timedelta(seconds=10)
-"""For telling the bus and the forge about a cancelled run."""
+_LAST_WORDS = timedelta(seconds=4)
+"""For telling the bus and the forge about a stopped run; within the SDK's grace for cancelled handlers."""
+_NOT_THE_END = frozenset({Stop.DRAINED, Stop.FENCE_LOST})
 
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
 
@@ -65,8 +67,8 @@ async def run_pipeline(ctx: ActionContext[CiConfig], input: PipelineInput) -> Pi
         await report.queued()
         result = await _clone_and_run(ctx, input, forge, report)
         await report.finished("success", result.summary(), tell=result.outcome != "skipped")
-    except asyncio.CancelledError:
-        await _last_words(report)
+    except asyncio.CancelledError as stop:
+        await _last_words(report, str(stop))
         raise
     except RetryableError as error:
         if ctx.attempt >= MAX_ATTEMPTS:
@@ -143,8 +145,15 @@ def _report(ctx: ActionContext[CiConfig], input: PipelineInput, forge: Forge) ->
     return Report(ctx, Emitter(ctx, page or f"urn:opsrail:run:{ctx.run_id}", change), forge, status)
 
 
-async def _last_words(report: Report) -> None:
-    """Say that the run was cancelled, however impatient the canceller; bounded in time."""
+async def _last_words(report: Report, reason: str) -> None:
+    """Say how a stopped run ended, within a few seconds.
+
+    A run that is handed over, or that a sibling has taken, is not at its end: nothing is said.
+    """
+    if reason in _NOT_THE_END:
+        return
+    outcome: Outcome = "error" if reason == Stop.TIMED_OUT else "cancel"
+    words = "took too long" if reason == Stop.TIMED_OUT else "was cancelled"
     with contextlib.suppress(TimeoutError, AgentError):
         async with asyncio.timeout(_LAST_WORDS.total_seconds()):
-            await asyncio.shield(report.finished("cancel", "was cancelled"))
+            await report.finished(outcome, words)

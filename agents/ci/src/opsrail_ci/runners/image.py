@@ -6,7 +6,8 @@ The workspace is mounted at its own path, so paths in logs and configuration are
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -46,25 +47,18 @@ class ImageRunner:
             await asyncio.shield(self._remove(container, work, lines))
 
     async def _to_end(self, container: Any, lines: Lines) -> int:
-        loop = asyncio.get_running_loop()
+        funnel = _Funnel(asyncio.get_running_loop(), lines)
 
-        async def feed(data: bytes, stream: Stream) -> None:
-            lines.feed(data, stream)
+        def pump(stream: Stream) -> None:
+            with contextlib.closing(
+                container.logs(stream=True, follow=True, stdout=stream == "stdout", stderr=stream == "stderr")
+            ) as chunks:
+                for chunk in chunks:
+                    funnel.put(chunk, stream)
 
-        def pump() -> int:
-            attached: Iterator[tuple[bytes | None, bytes | None]] = container.attach(
-                stream=True, stdout=True, stderr=True, logs=True, demux=True
-            )
-            container.start()
-            for stdout, stderr in attached:
-                if stdout:
-                    asyncio.run_coroutine_threadsafe(feed(stdout, "stdout"), loop).result()
-                if stderr:
-                    asyncio.run_coroutine_threadsafe(feed(stderr, "stderr"), loop).result()
-            return int(container.wait()["StatusCode"])
-
-        code: int = await _asked(pump)
-        return code
+        await _asked(container.start)
+        await asyncio.gather(_asked(pump, "stdout"), _asked(pump, "stderr"))
+        return int((await _asked(container.wait))["StatusCode"])
 
     async def _remove(self, container: Any, work: "asyncio.Future[int]", lines: Lines) -> None:
         import docker.errors  # noqa: PLC0415
@@ -99,6 +93,34 @@ class ImageRunner:
         }
 
 
+class _Funnel:
+    """Output from threads to the loop: many small pieces travel together, and a flood waits."""
+
+    _MOST_HELD = 1024 * 1024
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, lines: Lines) -> None:
+        self._loop = loop
+        self._lines = lines
+        self._lock = threading.Condition()
+        self._held: list[tuple[bytes, Stream]] = []
+        self._size = 0
+
+    def put(self, data: bytes, stream: Stream) -> None:
+        with self._lock:
+            self._lock.wait_for(lambda: self._size < self._MOST_HELD)
+            if not self._held:
+                self._loop.call_soon_threadsafe(self._empty)
+            self._held.append((data, stream))
+            self._size += len(data)
+
+    def _empty(self) -> None:
+        with self._lock:
+            held, self._held, self._size = self._held, [], 0
+            self._lock.notify_all()
+        for data, stream in held:
+            self._lines.feed(data, stream)
+
+
 def restrictions(limits: ContainerLimits) -> dict[str, Any]:
     """What keeps a container small and powerless."""
     return {
@@ -110,6 +132,7 @@ def restrictions(limits: ContainerLimits) -> dict[str, Any]:
         "pids_limit": limits.pids,
         "nano_cpus": int(limits.cpus * 1_000_000_000),
         "init": True,
+        "log_config": {"Type": "json-file", "Config": {"max-size": "64m", "max-file": "2"}},
     }
 
 
@@ -167,12 +190,12 @@ async def _create(engine: Engine, creation: dict[str, Any]) -> Any:
     return await _asked(lambda: engine.client.containers.create(**creation))
 
 
-async def _asked(function: Any) -> Any:
+async def _asked(function: Callable[..., Any], *args: Any) -> Any:
     """A blocking call whose refusal is the step's failure, in the engine's words."""
     import docker.errors  # noqa: PLC0415
 
     try:
-        return await asyncio.to_thread(function)
+        return await asyncio.to_thread(function, *args)
     except docker.errors.DockerException as error:
         words = getattr(error, "explanation", None) or str(error)
         raise PermanentError(f"the Docker engine said: {words}", code="pipeline_failed") from error
