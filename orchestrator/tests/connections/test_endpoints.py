@@ -82,6 +82,13 @@ async def test_wrong_input_names_the_field(
     assert (await client.get("/v1/connections")).json()["items"] == []
 
 
+async def test_secret_values_have_names_of_the_operators_own(client: httpx.AsyncClient) -> None:
+    made = await create(client, kind="secret", name="deploy", secrets={"SSH_KEY": "x", "token": "y"})
+    assert made["secrets_set"] == ["SSH_KEY", "token"]
+    refused = await client.post("/v1/connections", json={"kind": "secret", "name": "x", "secrets": {"a b": "x"}})
+    assert refused.status_code == 422
+
+
 async def test_a_name_is_taken_once(client: httpx.AsyncClient) -> None:
     await create(client, **GITHUB)
     answer = await client.post("/v1/connections", json=GITHUB)

@@ -38,6 +38,7 @@ async def list_kinds(_: Reader) -> KindList:
                 hooks=kind.hooks,
                 settings_schema=kind.schema(),
                 secret_fields=kind.secrets,
+                free_secrets=kind.free_secrets,
             )
             for kind in KINDS.values()
         ]

@@ -18,6 +18,8 @@ class KindView(BaseModel):
     settings_schema: dict[str, Any]
     secret_fields: dict[str, str]
     """Field to what it is."""
+    free_secrets: bool
+    """Whether secrets of other names are taken too."""
 
 
 class KindList(BaseModel):

@@ -140,7 +140,7 @@ async def checked_settings(kind: Kind, given: dict[str, Any], *, allow_private: 
 
 
 def _set_secrets(sealer: Sealer, kind: Kind, connection: Connection, given: Mapping[str, SecretStr | None]) -> None:
-    unknown = sorted(set(given) - set(kind.secrets))
+    unknown = sorted(field for field in given if not kind.knows_secret(field))
     if unknown:
         raise Invalid(
             f"`{kind.name}` has no such secret",

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 ADDRESS = "address"
 """Mark in a field's JSON Schema: a URL that an agent will call."""
 
+_FIELD = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")
 _HOST = re.compile(r"^[A-Za-z0-9._:-]+$")
 
 
@@ -58,7 +59,8 @@ class NoSettings(KindSettings):
 class Kind:
     """One kind of outside system.
 
-    ``hooks``: it sends webhooks to us. ``secrets``: field name to what it is, in an operator's words.
+    ``hooks``: it sends webhooks to us. ``secrets``: field name to what it is, in an operator's words;
+    ``free_secrets``: names of the operator's own besides.
     """
 
     name: str
@@ -66,6 +68,10 @@ class Kind:
     settings: type[KindSettings]
     secrets: dict[str, str]
     hooks: bool = False
+    free_secrets: bool = False
+
+    def knows_secret(self, field: str) -> bool:
+        return field in self.secrets or (self.free_secrets and _FIELD.match(field) is not None)
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the settings."""

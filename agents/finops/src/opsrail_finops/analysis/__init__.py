@@ -1,0 +1,1 @@
+"""Pure reading and reckoning of costs; nothing here knows the bus."""
