@@ -7,10 +7,14 @@ from fastapi.openapi.utils import get_openapi
 
 from opsrail import health
 from opsrail.agents import endpoints as agents
+from opsrail.artifacts import endpoints as artifacts
 from opsrail.auth import endpoints as auth
 from opsrail.connections import endpoints as connections
+from opsrail.events import endpoints as events
+from opsrail.hooks.endpoints import OPENAPI_PATHS as HOOK_PATHS
 from opsrail.problem import Problem
 from opsrail.runs import endpoints as runs
+from opsrail.stream import endpoints as stream
 
 DESCRIPTION = """Agents, events, runs and the lifecycle around them.
 
@@ -22,7 +26,7 @@ repeated safely. Errors are RFC 9457 problem documents with a stable `code` and 
 def include(app: FastAPI) -> None:
     """Mount every route."""
     v1 = APIRouter(prefix="/v1")
-    for domain in (auth, agents, connections, runs):
+    for domain in (auth, agents, connections, events, runs, artifacts, stream):
         v1.include_router(domain.router)
     app.include_router(v1)
     app.include_router(health.router)
@@ -37,5 +41,6 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(problem.pop("$defs", {}))
         schemas["Problem"] = problem
+        document["paths"].update(HOOK_PATHS)
         app.openapi_schema = document
     return app.openapi_schema

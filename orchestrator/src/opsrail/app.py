@@ -1,5 +1,6 @@
 """The application: the one place where the parts of an orchestrator process are made and joined."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
@@ -11,18 +12,24 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from opsrail import api, bootstrap, logs, problem, static
+from opsrail.agents.service import ensure_builtin
 from opsrail.auth.service import Authenticator
 from opsrail.body_limit import BodyLimitMiddleware
+from opsrail.connections.cache import ConnectionCache
 from opsrail.container import Container
 from opsrail.core_service import CoreService
 from opsrail.correlation import CorrelationMiddleware
 from opsrail.db.engine import Database
+from opsrail.events.retention import Retention as EventsRetention
+from opsrail.hooks import endpoints as hooks
+from opsrail.hooks.service import Intake
 from opsrail.ratelimit import RateLimiter
 from opsrail.sealing import Sealer, load_key
 from opsrail.settings import Settings
 from opsrail.signing import Signer
 from opsrail.stream.hints import Hints
 from opsrail.workers.heartbeats import Heartbeats
+from opsrail.workers.projector import Projector
 from opsrail.workers.runner import Worker, Workers
 from opsrail.workers.runs import run_workers
 from opsrail_sdk.bus import Bus, ensure_streams
@@ -48,6 +55,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(BodyLimitMiddleware, limit=settings.api.max_body, exempt=("/v1/hooks/",))
     app.add_middleware(CorrelationMiddleware)
     api.include(app)
+    hooks.mount(app)
     static.mount(app)
     return app
 
@@ -58,13 +66,21 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with AsyncExitStack() as closing:
         container = await _build(settings, closing)
         app.state.container = container
-        await bootstrap.ensure(settings, container.database)
+        org_id = await bootstrap.ensure(settings, container.database)
         core = CoreService(container)
         await core.start()
         closing.push_async_callback(core.stop)
+        connections = ConnectionCache(container.database, container.sealer, container.bus)
+        await connections.start()
+        closing.push_async_callback(connections.close)
+        intake = Intake.running(connections, container.bus, settings.hooks)
+        app.state.intake = await closing.enter_async_context(intake)
         workers = Workers(_workers(container) if settings.workers else [])
         workers.start()
         closing.push_async_callback(workers.stop)
+        if settings.install_agents:
+            installing = asyncio.create_task(ensure_builtin(container, org_id), name="install agents")
+            closing.push_async_callback(_end, installing)
         log.info("orchestrator.ready", workers=settings.workers)
         yield
 
@@ -103,4 +119,14 @@ async def _build(settings: Settings, closing: AsyncExitStack) -> Container:
 
 
 def _workers(container: Container) -> list[Worker]:
-    return [Heartbeats(container), *run_workers(container)]
+    return [
+        Projector(container.database, container.bus),
+        EventsRetention(container.database, container.settings.retention.events),
+        Heartbeats(container),
+        *run_workers(container),
+    ]
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

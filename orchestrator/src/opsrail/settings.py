@@ -7,6 +7,8 @@ from typing import Literal
 from pydantic import BaseModel, Field, HttpUrl, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from opsrail.hooks.settings import HookSettings
+
 
 class DatabaseSettings(BaseModel):
     """PostgreSQL, where everything that may not be lost ends up."""
@@ -82,11 +84,15 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address that the API listens on")
     port: int = Field(default=8787, ge=0, le=65535, description="Port of the API; 0 takes a free one")
     workers: bool = Field(default=True, description="Whether this process also runs the background loops")
+    install_agents: bool = Field(
+        default=True, description="Whether agents whose packages are present are installed and enabled at first start"
+    )
 
     database: DatabaseSettings
     redis: RedisSettings
     nats: NatsSettings
     api: ApiSettings = ApiSettings()
+    hooks: HookSettings = HookSettings()
     connections: ConnectionSettings = ConnectionSettings()
     retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()

@@ -51,6 +51,7 @@ def settings(endpoints: Endpoints, database_name: str, tmp_path: Path) -> Settin
     asyncio.run(_empty_bus(endpoints.nats_url))
     return Settings(
         data=tmp_path / "data",
+        install_agents=False,
         database=DatabaseSettings(url=SecretStr(_named(endpoints.database_url, database_name)), pool_size=4),
         redis=RedisSettings(url=SecretStr(endpoints.redis_url)),
         nats=NatsSettings(url=SecretStr(endpoints.nats_url)),
