@@ -33,6 +33,7 @@ from opsrail.workers.projector import Projector
 from opsrail.workers.runner import Worker, Workers
 from opsrail.workers.runs import run_workers
 from opsrail_sdk.bus import Bus, ensure_streams
+from opsrail_sdk.streams import ensure_artifacts
 
 log = structlog.get_logger()
 
@@ -67,6 +68,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         container = await _build(settings, closing)
         app.state.container = container
         org_id = await bootstrap.ensure(settings, container.database)
+        await ensure_artifacts(container.bus.js, str(org_id), replicas=settings.nats.replicas)
         core = CoreService(container)
         await core.start()
         closing.push_async_callback(core.stop)
