@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from opsrail.hooks.cli import app
 
-from .test_git import A, B, COMMIT, ZERO, pull_of, push_of
+from .test_git import COMMIT, ZERO, A, B, pull_of, push_of
 
 RUNNER = CliRunner()
 

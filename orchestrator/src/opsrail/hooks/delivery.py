@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 import orjson
 
 from opsrail_sdk.contracts.cdevents import cdevent
-from opsrail_sdk.contracts.cloudevent import NAMESPACE, derived_id
+from opsrail_sdk.contracts.cloudevent import NAMESPACE
 
 Event = dict[str, Any]
 """A CloudEvent as JSON-ready mapping, before the platform's own extension attributes are set."""
@@ -35,7 +35,17 @@ class Delivery:
     ``headers`` has lower-case names. ``settings`` are the connection's. ``received_at`` is aware UTC.
     """
 
-    __slots__ = ("_ids", "body", "connection_id", "delivery_id", "headers", "kind", "received_at", "settings")
+    __slots__ = (
+        "_ids",
+        "body",
+        "connection_id",
+        "correlation_id",
+        "delivery_id",
+        "headers",
+        "kind",
+        "received_at",
+        "settings",
+    )
 
     def __init__(
         self,
@@ -56,25 +66,22 @@ class Delivery:
         self.settings: Mapping[str, Any] = settings or {}
         self.delivery_id = delivery_id or _delivery_id(headers, body)
         self._ids = hashlib.sha1(
-            NAMESPACE.bytes + f"{connection_id}\x1f{self.delivery_id}\x1f".encode(), usedforsecurity=False
+            NAMESPACE.bytes + f"{connection_id}\x1f{self.delivery_id}".encode(), usedforsecurity=False
         )
+        self.correlation_id = _uuid5(self._ids.hexdigest())
+        """The same for every repeat of this delivery: ``derived_id(connection, delivery)``."""
+        self._ids.update(b"\x1f")
 
     @property
     def urn(self) -> str:
         """Event source where the payload names none."""
         return f"urn:opsrail:connection:{self.connection_id}"
 
-    @property
-    def correlation_id(self) -> str:
-        """The same for every repeat of this delivery."""
-        return derived_id(self.connection_id, self.delivery_id)
-
     def event_id(self, index: int) -> str:
         """``derived_id(connection, delivery, index)``, with the common part hashed once."""
         state = self._ids.copy()
         state.update(b"%d" % index)
-        digest = state.hexdigest()
-        return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{_VARIANT[digest[16]]}{digest[17:20]}-{digest[20:32]}"
+        return _uuid5(state.hexdigest())
 
     def json(self) -> Any:
         """The payload.
@@ -100,6 +107,11 @@ class Delivery:
         if not isinstance(payload, dict):
             raise NotUnderstood("the body is JSON, but not an object")
         return payload
+
+
+def _uuid5(digest: str) -> str:
+    """The UUID, version 5, of a SHA-1 in hex, as ``uuid.uuid5`` makes it."""
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{_VARIANT[digest[16]]}{digest[17:20]}-{digest[20:32]}"
 
 
 _DELIVERY_HEADERS = ("x-github-delivery", "idempotency-key", "webhook-id", "x-amz-sns-message-id")

@@ -1,23 +1,29 @@
-"""``POST /v1/hooks/{connection}``. Plain ASGI: the hot path has no time for dependency injection.
+"""``POST /v1/hooks/{connection}``. Plain ASGI, in front of routing and middleware: the hot path has no time for them.
 
-``mount`` puts the route in front of all others; ``OPENAPI_PATHS`` describes it, since FastAPI cannot see it.
+``mount`` puts it there; ``OPENAPI_PATHS`` describes it, since FastAPI cannot see it.
 """
 
+import uuid
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
+import structlog
 from fastapi import FastAPI
+from psycopg import Error as DriverError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
-from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from opsrail.errors import NotFound, OrchestratorError, TooLarge
+from opsrail.errors import NotFound, OrchestratorError, TooLarge, Unavailable
 from opsrail.hooks import metrics
 from opsrail.hooks.service import Accepted, Intake
 from opsrail.problem import render, response_docs
 
-PATH: Final = "/v1/hooks/{connection}"
+PREFIX: Final = "/v1/hooks/"
+PATH: Final = PREFIX + "{connection}"
+
+log = structlog.get_logger()
 
 
 class _Disconnected(Exception):
@@ -25,19 +31,29 @@ class _Disconnected(Exception):
 
 
 def mount(app: FastAPI) -> None:
-    """Add the route. ``app.state.intake`` has to hold the ``Intake`` by the time of the first delivery."""
-    endpoint: ASGIApp = _Hook()
-    app.router.routes.insert(0, Route(PATH, endpoint, methods=["POST"], name="hook", include_in_schema=False))
+    """Take over the hook path. Call it after all other middleware was added, so that this comes first.
+
+    ``app.state.intake`` has to hold the ``Intake`` by the time of the first delivery.
+    """
+    app.add_middleware(HookGate)
 
 
-class _Hook:
-    """The endpoint; an instance and no function, so that Starlette hands the raw request over."""
+class HookGate:
+    """Answers deliveries, and passes everything else on."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(PREFIX) or "/" in scope["path"][len(PREFIX) :]:
+            await self._app(scope, receive, send)
+            return
         intake: Intake = scope["app"].state.intake
         kind = "unknown"
         try:
-            connection = await intake.connections.get(scope["path_params"]["connection"])
+            if scope["method"] != "POST":
+                raise MethodNotAllowed("only POST", headers={"Allow": "POST"})
+            connection = await intake.connections.get(scope["path"][len(PREFIX) :])
             if connection is None:
                 raise NotFound("no such connection, or it takes no hooks")
             kind = connection.kind
@@ -45,13 +61,29 @@ class _Hook:
             body = await _read(receive, headers, intake.limit(kind, headers.get("content-type", "")))
             accepted = await intake.accept(connection, headers, body, datetime.now(UTC))
         except OrchestratorError as error:
-            metrics.DELIVERIES.labels(kind, error.code).inc()
-            await render(Request(scope), error)(scope, receive, send)
+            await _refuse(error, kind, scope, receive, send)
+        except (SQLAlchemyError, DriverError, TimeoutError):
+            away = Unavailable("the connection cannot be looked up now", headers={"Retry-After": "5"})
+            await _refuse(away, kind, scope, receive, send)
         except _Disconnected:
             metrics.DELIVERIES.labels(kind, "disconnected").inc()
+        except Exception:
+            log.exception("hook.failed", kind=kind)
+            await _refuse(OrchestratorError("something went wrong on our side"), kind, scope, receive, send)
         else:
-            metrics.DELIVERIES.labels(kind, "accepted").inc()
-            await _answer(accepted, scope, send)
+            await _answer(accepted, send)
+
+
+class MethodNotAllowed(OrchestratorError):
+    status, code, title = 405, "method_not_allowed", "Method not allowed"
+
+
+async def _refuse(error: OrchestratorError, kind: str, scope: Scope, receive: Receive, send: Send) -> None:
+    metrics.DELIVERIES.labels(kind, error.code).inc()
+    correlation = scope.setdefault("state", {})["correlation_id"] = str(uuid.uuid4())
+    answer = render(Request(scope), error)
+    answer.headers["X-Correlation-ID"] = correlation
+    await answer(scope, receive, send)
 
 
 async def _read(receive: Receive, headers: dict[str, str], limit: int) -> bytes:
@@ -82,13 +114,13 @@ async def _read(receive: Receive, headers: dict[str, str], limit: int) -> bytes:
     return bytes(parts)
 
 
-async def _answer(accepted: Accepted, scope: Scope, send: Send) -> None:
-    scope.setdefault("state", {})["correlation_id"] = accepted.correlation_id
+async def _answer(accepted: Accepted, send: Send) -> None:
     body = orjson.dumps({"events": accepted.events, "ignored": accepted.ignored})
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
         (b"x-correlation-id", accepted.correlation_id.encode()),
+        (b"x-content-type-options", b"nosniff"),
     ]
     await send({"type": "http.response.start", "status": 202, "headers": headers})
     await send({"type": "http.response.body", "body": body})

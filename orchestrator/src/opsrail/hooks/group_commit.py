@@ -97,8 +97,12 @@ class GroupCommit:
         if self._pending + size > self._max_pending:
             raise BusAway("too much is waiting for the bus already")
         waiter = _Waiter(asyncio.get_running_loop().create_future(), 0)
+        named: dict[str, str] = {}
         for type_, encoded in events:
-            self._place(subjects.event(org, type_), encoded, room, waiter)
+            subject = named.get(type_)
+            if subject is None:
+                subject = named[type_] = subjects.event(org, type_)
+            self._place(subject, encoded, room, waiter)
         self._pending += size
         self._work.set()
         try:

@@ -1,5 +1,7 @@
 """Prometheus metrics of ingress."""
 
+from functools import cache
+
 from prometheus_client import Counter, Histogram
 
 DELIVERIES = Counter(
@@ -14,3 +16,15 @@ COMMITS = Histogram(
 PUBLISH_FAILURES = Counter(
     "opsrail_hook_publish_failures", "Bus messages given up after the patience; their deliveries got 503"
 )
+
+
+@cache
+def _children(kind: str) -> tuple[Counter, Counter]:
+    return DELIVERIES.labels(kind, "accepted"), EVENTS.labels(kind)
+
+
+def accepted(kind: str, events: int) -> None:
+    """Count an accepted delivery; the labelled children are looked up once per kind."""
+    deliveries, made = _children(kind)
+    deliveries.inc()
+    made.inc(events)

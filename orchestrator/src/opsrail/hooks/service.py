@@ -106,7 +106,7 @@ class Intake:
             raise Unavailable(
                 "the bus is away; send the delivery again", code="bus_away", headers={"Retry-After": "5"}
             ) from error
-        metrics.EVENTS.labels(connection.kind).inc(len(encoded))
+        metrics.accepted(connection.kind, len(encoded))
         return Accepted([event["id"] for event in found.events], found.ignored, delivery.correlation_id)
 
 
@@ -130,6 +130,12 @@ def stamp(delivery: Delivery, found: Normalised, org_id: str) -> list[tuple[str,
 
 
 def _check_lengths(event: Event) -> None:
+    if (
+        len(event["type"]) + len(event["source"]) < MAX_TYPE
+        and "correlationid" not in event
+        and event["source"].isascii()
+    ):
+        return
     for name, limit in (("type", MAX_TYPE), ("source", MAX_SOURCE), ("correlationid", MAX_CORRELATION)):
         value = event.get(name, "")
         if len(value) > limit or (not value.isascii() and len(value.encode()) > limit):
