@@ -123,7 +123,7 @@ async def test_a_handler_that_was_cut_off_runs_again_and_a_done_one_does_not(bus
 
 async def test_requests_outside_the_manifest_are_refused(harness: AgentHarness) -> None:
     context = harness.event_context(note("a"))
-    with pytest.raises(Exception, match="does not list cd.deploy"):
+    with pytest.raises(Exception, match=r"does not list cd\.deploy"):
         await context.request("cd.deploy", {})
 
 
