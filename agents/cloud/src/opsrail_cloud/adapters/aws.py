@@ -45,6 +45,7 @@ def _identity(connection: ConnectionSecret | None) -> Identity:
         BotoCoreError,
         ClientError,
         NoCredentialsError,
+        ParamValidationError,
         PartialCredentialsError,
     )
 
@@ -61,10 +62,10 @@ def _identity(connection: ConnectionSecret | None) -> Identity:
         raise _told(error) from error
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise Refused("there are no AWS credentials", code="credentials_missing") from error
+    except (ParamValidationError, ValueError) as error:
+        raise InvalidInput(f"the connection's settings do not work: {error}") from error
     except BotoCoreError as error:
         raise Unavailable(f"AWS cannot be reached: {type(error).__name__}") from error
-    except ValueError as error:
-        raise InvalidInput(f"the connection's settings do not work: {error}") from error
     arn = str(answer["Arn"])
     _, partition, _, _, account, resource = arn.split(":", 5)
     return Identity(

@@ -10,7 +10,9 @@ class Aws(KindSettings):
     role_arn: str | None = Field(
         default=None, pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$", description="Role to assume with the keys"
     )
-    external_id: str | None = Field(default=None, max_length=1224, description="External id that the role asks for")
+    external_id: str | None = Field(
+        default=None, min_length=2, max_length=1224, description="External id that the role asks for"
+    )
     endpoint_url: HttpAddress | None = Field(default=None, description="Instead of AWS's own addresses")
 
 

@@ -1,0 +1,121 @@
+import csv
+import gzip
+import io
+import json
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pytest
+from pyarrow import parquet
+from typer.testing import CliRunner
+
+from opsrail_finops.analysis.totals import totals_of
+from opsrail_finops.cli import app
+from opsrail_sdk.errors import AgentError, InvalidInput, NotFound
+from opsrail_sdk.testing.harness import AgentHarness
+
+from .conftest import BILL
+
+EXPECTED = [
+    (None, "2026-01-02", "USD", 1, "1", "1"),
+    ("Compute", "2026-01-01", "USD", 3, "0.30000000001", "0.10"),
+    ("Storage", "2026-01-02", "EUR", 1, "5", "5"),
+    ("Storage", "2026-01-02", "USD", 1, "-0.3", "0.001"),
+]
+
+
+def shown(answer: dict[str, Any]) -> list[tuple[Any, ...]]:
+    names = ("service", "day", "currency", "rows", "billed", "effective")
+    return [tuple(row[name] for name in names) for row in answer["totals"]]
+
+
+async def test_exact_sums_by_service_and_day(finops: AgentHarness, root: Path) -> None:
+    answer = await finops.query("totals", {"files": [str(root / "bill.csv")]})
+    assert shown(answer) == EXPECTED
+
+
+async def test_gzip_and_parquet_say_the_same(finops: AgentHarness, root: Path) -> None:
+    (root / "bill.csv.gz").write_bytes(gzip.compress(BILL.encode()))
+    rows = list(csv.DictReader(io.StringIO(BILL)))
+    table = pyarrow.table(
+        {
+            "ChargePeriodStart": pyarrow.array(
+                [datetime.fromisoformat(row["ChargePeriodStart"]) for row in rows[1:]],
+                pyarrow.timestamp("us", "UTC"),
+            ),
+            "ServiceName": [row["ServiceName"] if row["ServiceName"] != "NULL" else None for row in rows[1:]],
+            "BilledCost": pyarrow.array([Decimal(row["BilledCost"]) for row in rows[1:]], pyarrow.decimal128(38, 11)),
+            "Extra": [1] * (len(rows) - 1),
+        }
+    )
+    parquet.write_table(table, root / "bill.parquet")
+    zipped = await finops.query("totals", {"files": [str(root / "bill.csv.gz")]})
+    assert shown(zipped) == EXPECTED
+    answer = await finops.query("totals", {"files": [str(root / "bill.parquet")], "by": ["service"]})
+    sums = {row["service"]: Decimal(row["billed"]) for row in answer["totals"]}
+    assert sums == {None: Decimal(1), "Compute": Decimal("0.20000000001"), "Storage": Decimal("4.7")}
+
+
+async def test_files_outside_the_roots(finops: AgentHarness, root: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret.csv").write_text(BILL)
+    (root / "link.csv").symlink_to(tmp_path / "secret.csv")
+    for name in (tmp_path / "secret.csv", root / "link.csv", root / ".." / "secret.csv"):
+        with pytest.raises(AgentError) as refused:
+            await finops.query("totals", {"files": [str(name)]})
+        assert refused.value.code == "file_not_allowed"
+    with pytest.raises(NotFound):
+        await finops.query("totals", {"files": [str(root / "nosuch.csv")]})
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"ServiceName,BilledCost\na,1\n", "ChargePeriodStart are missing"),
+        (BILL.replace("0.2,", "zero,").encode(), "row 2, column BilledCost: 'zero'"),
+        (BILL.replace("0.2,", "NaN,").encode(), "row 2, column BilledCost"),
+        (BILL.replace("2026-01-01T23:30:00Z", "yesterday").encode(), "row 2, column ChargePeriodStart: 'yesterday'"),
+        (BILL.replace("-0.3,1E-3,USD", "-0.3").encode(), "line 5: not as many fields"),
+        (b"\xff\xfe\x00bad", "cannot be read"),
+        (b"\x1f\x8bnot really gzip", "cannot be read"),
+        (b"PAR1 but not parquet", "cannot be read as Parquet"),
+        (b"", "missing"),
+    ],
+)
+async def test_a_bad_file_is_named_with_row_and_column(
+    finops: AgentHarness, root: Path, content: bytes, said: str
+) -> None:
+    (root / "bad").write_bytes(content)
+    with pytest.raises(InvalidInput, match=said):
+        await finops.query("totals", {"files": [str(root / "bad")]})
+
+
+def test_the_command_line_says_the_same(root: Path) -> None:
+    result = CliRunner().invoke(app, ["totals", str(root / "bill.csv"), "--by", "service,day"])
+    assert result.exit_code == 0
+    assert [row["billed"] for row in json.loads(result.stdout)] == [billed for *_, billed, _ in EXPECTED]
+    for arguments in (["totals", str(root / "nosuch")], ["totals", str(root / "bill.csv"), "--by", "colour"]):
+        failed = CliRunner().invoke(app, arguments)
+        assert failed.exit_code == 2
+        assert failed.stdout == ""
+        assert failed.stderr
+
+
+def test_the_published_sample_adds_up() -> None:
+    data = Path(__file__).parents[4] / "shared" / "data" / "focus"
+    if not data.is_dir():
+        pytest.skip("needs the development data beside the checkout")
+    expected = json.loads((data / "totals_service_day_dev.json").read_text())
+    found = totals_of([data / "focus_sample_dev.csv"], ["service", "day"])
+    assert [
+        {
+            "service": total.service,
+            "day": str(total.day),
+            "rows": total.rows,
+            "billed": f"{total.billed:f}",
+            "effective": f"{total.effective:f}",
+        }
+        for total in found
+    ] == sorted(expected, key=lambda row: (row["service"], row["day"]))
