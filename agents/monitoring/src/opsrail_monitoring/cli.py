@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import Annotated
+from dataclasses import asdict
+from json import dumps
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from opsrail_monitoring.analysis.detector import Verdict
+    from opsrail_monitoring.analysis.series import Row
 
 app = typer.Typer(no_args_is_help=True, help="Try the monitoring engines on your own data; no server needed")
 
@@ -31,8 +37,12 @@ def score(json: Annotated[bool, typer.Option("--json", help="One JSON object per
     try:
         for row in read_series(lines):
             verdict = detector.update(row.at, row.value)
-            write(verdict.as_json(row.timestamp, row.value) if json else f"{verdict.score:.6f}\n")
+            write(_as_json(row, verdict) if json else f"{verdict.score:.6f}\n")
             flush()
     except SeriesError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
+
+
+def _as_json(row: Row, verdict: Verdict) -> str:
+    return dumps({"timestamp": row.timestamp, "value": row.value, **asdict(verdict)}) + "\n"

@@ -6,8 +6,8 @@ from math import exp, log1p
 from typing import Any
 
 ALARM = 0.5
-RAISED_AT = 8.8
-BAR = 0.4
+RAISED_AT = 8.3
+BAR = 1.0
 OVERRULE = 4.0
 REST_ROWS = (60, 500)
 REST_FRACTION = 0.05
@@ -45,7 +45,7 @@ class Alarm:
         self.last = row
         self.strength = surprise
         self.raised = raised + 1.0
-        return 1.0 - 0.5 * exp(-above / 6.0)
+        return 1.0 - 0.5 * exp(-above / 3.0)
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on exactly, as JSON values."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
+from math import isnan
 from typing import Any
 
 from opsrail_monitoring.analysis.alarm import ALARM, Alarm
-from opsrail_monitoring.analysis.extremes import SETTLING_ROWS, Extremes
+from opsrail_monitoring.analysis.band import Band
+from opsrail_monitoring.analysis.extremes import Extremes
 from opsrail_monitoring.analysis.profile import DailyProfile
+from opsrail_monitoring.analysis.series import LARGEST
+from opsrail_monitoring.analysis.stillness import Stillness
 from opsrail_monitoring.analysis.windows import RollingMean
 
-VIEWS = ("value", "brief", "steady", "against_recent", "season", "season_steady", "roughness")
-BRIEF_ROWS, STEADY_ROWS, RECENT_ROWS = 3, 12, 50
+VIEWS = ("value", "brief", "steady", "level", "season", "roughness", "jump")
+BRIEF_ROWS, STEADY_ROWS, LEVEL_ROWS = 3, 12, 50
 ROWS_TOGETHER = 6
-BAND_DEVIATIONS = 3.0
+STATE_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +41,25 @@ class Verdict:
 class Detector:
     """One pass over one series; a row's verdict uses that row and earlier ones only.
 
-    Seven views of the series (the value, its mean over 3 and over 12 rows, its distance from the 50 rows before,
-    its distance from what is usual at this hour and that over 12 rows, and how rough the last 12 rows are) are
-    judged by how far and how rare they are (`Extremes`). Their surprises within 6 rows are joined by a cubic mean,
-    so that one loud view or several that agree count, and pass through `Alarm`.
+    Seven views of the series are judged by how far and how rare they are (`Extremes`): the value, its mean over 3,
+    12 and 50 rows, the mean over 12 rows of what it is off the usual at that hour of the day, how much it moves from
+    row to row over 12 rows, and its last move. Their surprises within 6 rows are joined by a fourth-power mean, so
+    that one loud view or several that agree count; a value that stands still (`Stillness`) counts alone. What comes
+    of it passes through `Alarm`.
 
-    Memory is bounded whatever the length of the series: at most 7 times 128 record steps, 79 window values, 24 hourly
-    means; about 10 kB as a rule, 70 kB at the very most. `state()` is JSON and resumes exactly.
+    Memory is bounded whatever the length of the series: at most 7 times 128 record steps, 89 window values and 24
+    hourly means; about 10 kB as a rule, 80 kB at the very most. `state()` is JSON and resumes exactly.
     """
 
     def __init__(self) -> None:
-        self._views = [Extremes() for _ in VIEWS]
-        self._recent_surprises = [[0.0] * ROWS_TOGETHER for _ in VIEWS]
         self._row = 0
-        self._previous: float | None = None
-        self._brief = RollingMean(BRIEF_ROWS)
-        self._steady = RollingMean(STEADY_ROWS)
-        self._recent = RollingMean(RECENT_ROWS)
-        self._season_steady = RollingMean(STEADY_ROWS)
-        self._roughness = RollingMean(STEADY_ROWS)
+        self._previous = 0.0
+        self._views = [Extremes() for _ in VIEWS]
+        self._together = [[0.0] * ROWS_TOGETHER for _ in VIEWS]
+        self._means = [RollingMean(rows) for rows in (BRIEF_ROWS, STEADY_ROWS, LEVEL_ROWS, STEADY_ROWS, STEADY_ROWS)]
         self._profile = DailyProfile()
+        self._band = Band()
+        self._stillness = Stillness()
         self._alarm = Alarm()
 
     def update(self, at: float, value: float | None) -> Verdict:
@@ -65,55 +67,97 @@ class Detector:
 
         Args:
             at: seconds since 1970, UTC; order is that of arrival, so repeats and steps back are taken as they come.
-            value: what was measured; None or NaN is a gap: scored 0 and learnt nothing from.
+            value: what was measured; None or NaN is a gap: scored 0, and nothing is learnt from it.
 
         Raises:
-            ValueError: `value` is infinite.
+            ValueError: `value` is infinite or beyond 1e100.
         """
-        if value is None or value != value:  # noqa: PLR0124 - NaN differs from itself
+        if value is None or isnan(value):
             return Verdict(0.0, None, "")
-        if not isfinite(value):
-            raise ValueError("an infinite value cannot be scored")
+        if not -LARGEST <= value <= LARGEST:
+            raise ValueError(f"{value} cannot be scored: expected a number up to 1e100")
+        row = self._row
         usual, known = self._profile.update(at, value)
-        recent = self._recent.mean if self._row else value
-        apart = value - usual if known else 0.0
-        previous = value if self._previous is None else self._previous
+        moved = value - self._previous if row else 0.0
+        brief, steady, level, season, roughness = self._means
+        mean = self._views[0].mean
+        expected = self._band.update(value, (mean, level.mean, usual if known else mean))
         numbers = (
             value,
-            self._brief.update(value),
-            self._steady.update(value),
-            value - recent,
-            apart,
-            self._season_steady.update(apart),
-            self._roughness.update(abs(value - previous)),
+            brief.update(value),
+            steady.update(value),
+            level.update(value),
+            season.update(value - usual if known else 0.0),
+            roughness.update(abs(moved)),
+            moved,
         )
-        expected = self._band(value, usual, recent)
-        slot = self._row % ROWS_TOGETHER
+        slot = row % ROWS_TOGETHER
         total = 0.0
-        for view, kept, number in zip(self._views, self._recent_surprises, numbers, strict=True):
+        for view, kept, number in zip(self._views, self._together, numbers, strict=True):
             kept[slot] = view.update(number)
-            surprise = max(kept)
-            total += surprise * surprise * surprise
-        self._recent.update(value)
+            squared = max(kept) ** 2
+            total += squared * squared
         self._previous = value
-        self._row += 1
-        score = self._alarm.update((total / len(VIEWS)) ** (1.0 / 3.0))
-        return Verdict(score, expected, self._reason() if score >= ALARM else "")
+        self._row = row + 1
+        still = self._stillness.update(value)
+        surprise = max((total / len(VIEWS)) ** 0.25, still)
+        score = self._alarm.update(surprise)
+        reason = self._reason(value, expected, still=still >= surprise) if score >= ALARM else ""
+        return Verdict(score, expected, reason)
 
-    def _band(self, value: float, usual: float, recent: float) -> tuple[float, float] | None:
-        if self._row < SETTLING_ROWS:
-            return None
-        plain, against_recent, season = self._views[0], self._views[3], self._views[4]
-        deviation, centre = min(
-            (plain.deviation, plain.mean),
-            (against_recent.deviation, recent + against_recent.mean),
-            (season.deviation, usual + season.mean),
-        )
-        return centre - BAND_DEVIATIONS * deviation, centre + BAND_DEVIATIONS * deviation
-
-    def _reason(self) -> str:
-        return ""
+    def _reason(self, value: float, expected: tuple[float, float] | None, *, still: bool) -> str:
+        """Name what stands out most."""
+        if still:
+            return f"flat line: {value:.6g} for {self._stillness.run} rows, never so long before"
+        loudest = max(range(len(VIEWS)), key=lambda at: max(self._together[at]))
+        view = self._views[loudest]
+        low, high = expected or (view.mean, view.mean)
+        usual = f"expected {low:.6g} to {high:.6g}"
+        away = f"{abs(view.z):.1f} deviations {'above' if view.z >= 0.0 else 'below'} its mean"
+        match VIEWS[loudest]:
+            case "value" | "brief" | "jump":
+                return f"{'spike' if view.z >= 0.0 else 'dip'}: {value:.6g}, {usual}"
+            case "steady":
+                return f"level shift: the last {STEADY_ROWS} rows are {away}"
+            case "level":
+                return f"new normal: the last {LEVEL_ROWS} rows are {away} of {view.mean:.6g}"
+            case "season":
+                return f"season broken: the last {STEADY_ROWS} rows are {away} at this hour; {value:.6g}, {usual}"
+            case _:
+                return f"variance: moves from row to row over {STEADY_ROWS} rows are {away}"
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on exactly, as JSON values."""
-        return {}
+        return {
+            "version": STATE_VERSION,
+            "row": self._row,
+            "previous": self._previous,
+            "views": [view.state() for view in self._views],
+            "together": [list(kept) for kept in self._together],
+            "means": [mean.state() for mean in self._means],
+            "profile": self._profile.state(),
+            "band": self._band.state(),
+            "stillness": self._stillness.state(),
+            "alarm": self._alarm.state(),
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Detector:
+        """Go on from `state()`.
+
+        Raises:
+            ValueError: the state was written by another version of the detector; start afresh.
+        """
+        if state.get("version") != STATE_VERSION:
+            raise ValueError(f"detector state of version {state.get('version')}, expected {STATE_VERSION}")
+        detector = cls()
+        detector._row = state["row"]
+        detector._previous = state["previous"]
+        detector._views = [Extremes.from_state(view) for view in state["views"]]
+        detector._together = [list(kept) for kept in state["together"]]
+        detector._means = [RollingMean.from_state(mean) for mean in state["means"]]
+        detector._profile = DailyProfile.from_state(state["profile"])
+        detector._band = Band.from_state(state["band"])
+        detector._stillness = Stillness.from_state(state["stillness"])
+        detector._alarm = Alarm.from_state(state["alarm"])
+        return detector

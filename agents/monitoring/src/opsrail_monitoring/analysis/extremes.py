@@ -10,6 +10,7 @@ MEMORY_ROWS = 10_000
 SETTLING_ROWS = 20
 TOLERANCE = 0.02
 STEPS_AT_MOST = 64
+FARTHEST = 1e6
 
 
 class Extremes:
@@ -19,8 +20,9 @@ class Extremes:
     `age` is how many rows ago a number was last as extreme on that side, give or take `TOLERANCE` standard
     deviations: a number that is merely far, yet common, is no news, and a slow trend makes no records.
 
-    Memory: two staircases of past records of at most `STEPS_AT_MOST` steps. When one is full every second step of
-    its older half goes, so an age may be overstated by the few rows between neighbouring steps.
+    Memory: two staircases of past records (`high` holds them negated, so that both rise) of at most `STEPS_AT_MOST`
+    steps. When one is full every second step of its older half goes, so that an age may be overstated by the few
+    rows between neighbouring steps.
     """
 
     __slots__ = ("count", "high", "high_at", "low", "low_at", "mean", "variance", "z")
@@ -44,18 +46,36 @@ class Extremes:
         """Surprise of `number`, given those before it; then learn it. `z` keeps how far it was, with its sign."""
         at = self.count
         mean = self.mean if at else number
-        deviation = sqrt(self.variance)
-        scale = deviation + 1e-9 * abs(mean) + 1e-12
-        slack = TOLERANCE * deviation
         apart = number - mean
-        up = _age(self.high, self.high_at, -number, slack, at)
-        down = _age(self.low, self.low_at, number, slack, at)
+        deviation = sqrt(self.variance)
+        high, low = self.high, self.low
+        surprise = z = 0.0
         if at >= SETTLING_ROWS:
-            self.z = z = max(-1e6, min(1e6, apart / scale))
-            surprise = 2.0 * log1p(abs(z)) + log(up if z > 0 else down)
-        else:
-            self.z = surprise = 0.0
-        weight = max(1.0 / (at + 1), 1.0 / MEMORY_ROWS)
+            z = apart / (deviation + 1e-9 * abs(mean) + 1e-12)
+            if z >= 0.0:
+                found = bisect_right(high, TOLERANCE * deviation - number)
+                age = at - self.high_at[found - 1] if found else at + 1
+                surprise = 2.0 * log1p(min(z, FARTHEST)) + log(age)
+            else:
+                found = bisect_right(low, TOLERANCE * deviation + number)
+                age = at - self.low_at[found - 1] if found else at + 1
+                surprise = 2.0 * log1p(min(-z, FARTHEST)) + log(age)
+        self.z = z
+        while high and high[-1] >= -number:
+            high.pop()
+            self.high_at.pop()
+        high.append(-number)
+        self.high_at.append(at)
+        while low and low[-1] >= number:
+            low.pop()
+            self.low_at.pop()
+        low.append(number)
+        self.low_at.append(at)
+        if len(high) > STEPS_AT_MOST:
+            _thin(high, self.high_at)
+        if len(low) > STEPS_AT_MOST:
+            _thin(low, self.low_at)
+        weight = 1.0 / (at + 1) if at < MEMORY_ROWS else 1.0 / MEMORY_ROWS
         self.mean = mean + weight * apart
         self.variance = (1.0 - weight) * (self.variance + weight * apart * apart)
         self.count = at + 1
@@ -75,16 +95,7 @@ class Extremes:
         return scorer
 
 
-def _age(steps: list[float], rows: list[int], number: float, slack: float, row: int) -> int:
-    """Rows since `steps` held one as low as `number + slack`; then record `number`. Steps rise, rows rise."""
-    found = bisect_right(steps, number + slack)
-    age = row - rows[found - 1] if found else row + 1
-    while steps and steps[-1] >= number:
-        steps.pop()
-        rows.pop()
-    steps.append(number)
-    rows.append(row)
-    if len(steps) > STEPS_AT_MOST:
-        older = STEPS_AT_MOST // 2
-        del steps[1:older:2], rows[1:older:2]
-    return age
+def _thin(steps: list[float], rows: list[int]) -> None:
+    """Drop every second step of the older half, but keep the oldest, the record of all."""
+    older = STEPS_AT_MOST // 2
+    del steps[1:older:2], rows[1:older:2]
