@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, status
@@ -112,30 +113,40 @@ async def send_signal(
     return {"run_id": str(ident), "signal": name}
 
 
+@dataclass(frozen=True)
+class _Window:
+    """Which lines are wanted."""
+
+    after: Annotated[int, Query(ge=0, lt=1 << 63, description="Position to read on from")] = 0
+    limit: Annotated[int, Query(ge=1, le=5000)] = 1000
+    last_event_id: Annotated[str | None, Header()] = None
+
+    @property
+    def resume_after(self) -> int:
+        return _position(self.last_event_id) if self.last_event_id else self.after
+
+
 @router.get(
     "/runs/{run_id}/logs",
     response_model=LogPage,
     responses={200: {"content": {sse.MEDIA_TYPE: {"schema": {"type": "string"}}}, "description": "Lines"}},
 )
-async def run_logs(  # noqa: PLR0917 (parameters of the query)
+async def run_logs(
     principal: Reader,
     services: Services,
     run_id: str,
-    after: Annotated[int, Query(ge=0, lt=1 << 63, description="Position to read on from")] = 0,
-    limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
+    wanted: Annotated[_Window, Depends()],
     accept: Annotated[str, Header()] = "",
-    last_event_id: Annotated[str | None, Header()] = None,
 ) -> Any:
     """A page of log lines; or, asked for `text/event-stream`, the lines as they come, until `event: end`."""
     ident = await _known(services, principal.org_id, run_id)
     if sse.MEDIA_TYPE in accept:
-        start = _position(last_event_id) if last_event_id else after
-        return sse.response(_stream(services, principal.org_id, ident, start))
+        return sse.response(_stream(services, principal.org_id, ident, wanted.resume_after))
     async with services.database.organisation(principal.org_id) as session:
         run = await service.find(session, ident)
-        lines = await logs.page(session, ident, after=after, limit=limit)
-    more = len(lines) == limit or run.state not in FINISHED
-    following = lines[-1].position if lines else after
+        lines = await logs.page(session, ident, after=wanted.after, limit=wanted.limit)
+    more = len(lines) == wanted.limit or run.state not in FINISHED
+    following = lines[-1].position if lines else wanted.after
     return LogPage(items=[LogLineView.model_validate(line) for line in lines], next=following if more else None)
 
 

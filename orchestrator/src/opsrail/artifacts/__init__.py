@@ -1,0 +1,1 @@
+"""Files that runs stored: their rows, their bytes, their end."""
