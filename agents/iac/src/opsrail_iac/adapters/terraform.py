@@ -20,8 +20,9 @@ async def check(runner: Runner, folder: Path) -> list[Diagnostic]:
     told = list(_of_init(printed))
     if code != 0:
         found = diagnostics(told)
-        if any(entry.severity == "error" and entry.file for entry in found):
-            return found
+        placed = [entry for entry in found if entry.file]
+        if any(entry.severity == "error" for entry in placed):
+            return placed
         reason = next((entry for entry in found if entry.severity == "error"), None)
         said = f"{reason.summary}: {reason.detail}" if reason else f"exit code {code}"
         raise Unavailable(f"terraform init failed: {' '.join(said.split())[:800]}", code="init_failed")
