@@ -7,7 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 
 from opsrail.errors import FieldError, Invalid, OrchestratorError, Unavailable
@@ -101,6 +101,11 @@ def install(app: FastAPI) -> None:
         known.status = error.status_code
         known.title = _TITLES.get(error.status_code, "HTTP error")
         return render(request, known)
+
+    @app.exception_handler(DataError)
+    async def _unstorable(request: Request, error: Exception) -> JSONResponse:
+        log.info("request.unstorable", path=request.url.path, error=str(error.__cause__ or error))
+        return render(request, Invalid("a value cannot be stored: a NUL character, or a number out of range"))
 
     @app.exception_handler(OperationalError)
     @app.exception_handler(InterfaceError)

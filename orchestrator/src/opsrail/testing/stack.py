@@ -36,14 +36,15 @@ class Stack:
         """Start and wait for ``ready``."""
         environment = {**os.environ, "OPSRAIL_DATA": str(self.data), "OPSRAIL_PORT": str(self._port)}
         self.data.mkdir(parents=True, exist_ok=True)
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "opsrail", "up", *self._arguments],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=(self.data / "up.stderr").open("a"),
-            text=True,
-            start_new_session=True,
-        )
+        with (self.data / "up.stderr").open("a") as stderr:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "opsrail", "up", *self._arguments],
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                start_new_session=True,
+            )
         lines: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=_pump, args=(self._process, lines), daemon=True).start()
         give_up = time.monotonic() + START_SECONDS
@@ -123,8 +124,9 @@ class Stack:
 
 def _pump(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
     assert process.stdout is not None
-    for line in process.stdout:
-        lines.put(line)
+    with process.stdout as stdout:
+        for line in stdout:
+            lines.put(line)
     lines.put(None)
 
 
