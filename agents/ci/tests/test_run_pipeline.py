@@ -1,14 +1,17 @@
 """``ci.run_pipeline`` on real repositories over HTTP, with the host runner."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from opsrail_ci.actions.run_pipeline import PipelineInput, run_pipeline
 from opsrail_ci.pipeline_run import PipelineResult
 from opsrail_sdk.contracts.run import ConnectionSecret
-from opsrail_sdk.errors import InvalidInput, PermanentError
+from opsrail_sdk.errors import InvalidInput, PermanentError, Unavailable
 from tests.simulators.git_http import GitServer, Repository
 from tests.simulators.github import GitHubSimulator
 
@@ -137,3 +140,128 @@ async def test_a_wrong_pipeline_file_is_named_with_line_and_column(
         await run_pipeline(ctx, pushed(git_server, repository, commit))
     assert failure.value.code == "pipeline_invalid"
     assert ctx.events[-1].data["subject"]["content"]["outcome"] == "failure"
+
+
+async def test_the_same_run_again_gives_the_same_events_and_artifacts(
+    make_ctx: Callable[..., Any], git_server: GitServer, repository: Repository
+) -> None:
+    commit = repository.commit({".opsrail/ci.yaml": TWO_STEPS})
+    first, second = make_ctx(), make_ctx()
+    await run_pipeline(first, pushed(git_server, repository, commit))
+    await run_pipeline(second, pushed(git_server, repository, commit))
+    assert [event.id for event in first.events] == [event.id for event in second.events]
+    assert len({event.id for event in first.events}) == len(first.events)
+    assert [(a.id, a.digest) for a in first.stored] == [(a.id, a.digest) for a in second.stored]
+
+
+async def test_events_are_valid_cdevents(ctx: Any, git_server: GitServer, repository: Repository) -> None:
+    schemas = Path(__file__).parents[4] / "shared/data/cdevents/schemas"
+    if not schemas.is_dir():
+        pytest.skip("the CDEvents schemas are not beside the checkout")
+    commit = repository.commit({".opsrail/ci.yaml": TWO_STEPS})
+    await run_pipeline(ctx, pushed(git_server, repository, commit))
+    for event in ctx.events:
+        subject, predicate = event.type.split(".")[2:4]
+        document = json.loads((schemas / f"{subject}{predicate}.json").read_text())
+        jsonschema.Draft202012Validator(document, format_checker=jsonschema.FormatChecker()).validate(
+            event.to_dict()["data"]
+        )
+
+
+async def test_a_matrix_runs_every_job_in_a_workspace_of_its_own(
+    ctx: Any, git_server: GitServer, repository: Repository
+) -> None:
+    text = """\
+matrix: {n: [1, 2, 3]}
+steps:
+  - {name: make, run: 'test ! -e out; echo $MATRIX_N > out'}
+artifacts: [{paths: out, name: bundle}]
+"""
+    commit = repository.commit({".opsrail/ci.yaml": text})
+    result = await run_pipeline(ctx, pushed(git_server, repository, commit))
+    assert [(step.job, step.outcome) for step in result.steps] == [(f"n={n}", "success") for n in (1, 2, 3)]
+    assert [artifact.name for artifact in result.artifacts] == [f"n={n}/bundle.tar.gz" for n in (1, 2, 3)]
+    assert len({artifact.digest for artifact in result.artifacts}) == 3
+
+
+async def test_a_release_is_tagged_once_everything_succeeded(
+    make_ctx: Callable[..., Any], git_server: GitServer, repository: Repository
+) -> None:
+    text = "steps: [{name: a, run: 'echo version $CI_VERSION'}]\nversion: {tag: true, channels: {next: rc}}\n"
+    repository.commit({".opsrail/ci.yaml": text}, "feat: start", tag="v1.0.0")
+    commit = repository.commit({"a": "1"}, "feat: more")
+    ctx = make_ctx()
+    result = await run_pipeline(ctx, pushed(git_server, repository, commit))
+    assert (result.version, result.tag) == ("1.1.0", "v1.1.0")
+    assert repository.tags()["v1.1.0"] == commit
+    assert ctx.said("a") == ["version 1.1.0"]
+    again = await run_pipeline(make_ctx(), pushed(git_server, repository, commit))
+    assert (again.version, again.tag) == ("1.1.0", "v1.1.0")
+
+    other = repository.commit({"b": "1"}, "fix: less", branch="next")
+    result = await run_pipeline(make_ctx(), pushed(git_server, repository, other, ref="refs/heads/next"))
+    assert result.tag == "v1.1.1-rc.1"
+    third = repository.commit({"c": "1"}, "fix: less", branch="feature")
+    result = await run_pipeline(make_ctx(), pushed(git_server, repository, third, ref="refs/heads/feature"))
+    assert (result.tag, result.version) == (None, f"1.1.1-dev.g{third[:12]}")
+
+
+async def test_a_forge_that_is_down_never_fails_the_build_but_is_said(
+    ctx: Any, git_server: GitServer, repository: Repository, github: GitHubSimulator
+) -> None:
+    ctx.connections["c1"] = github_connection(github, token="wrong-token")
+    commit = repository.commit({".opsrail/ci.yaml": "steps: [{name: a, run: 'true'}]"})
+    result = await run_pipeline(ctx, pushed(git_server, repository, commit, connection_id="c1"))
+    assert result.outcome == "success"
+    assert result.status_error == "the forge does not accept the connection's token"
+    assert "commit status success could not be set" in ctx.text
+
+
+async def test_a_repository_that_cannot_be_cloned_is_a_clear_failure(
+    ctx: Any, git_server: GitServer, repository: Repository, github: GitHubSimulator
+) -> None:
+    ctx.connections["c1"] = github_connection(github)
+    repository.commit({"a": "1"})
+    with pytest.raises(PermanentError, match="cannot clone") as failure:
+        await run_pipeline(ctx, pushed(git_server, repository, "a" * 40, connection_id="c1"))
+    assert failure.value.code == "clone_failed"
+    assert github.states == ["error"]
+    assert ctx.events[-1].data["subject"]["content"]["outcome"] == "error"
+
+
+async def test_a_repository_that_asks_for_nothing_is_left_alone(
+    ctx: Any, git_server: GitServer, repository: Repository, github: GitHubSimulator
+) -> None:
+    ctx.connections["c1"] = github_connection(github)
+    commit = repository.commit({"README": "hi"})
+    result = await run_pipeline(ctx, pushed(git_server, repository, commit, connection_id="c1"))
+    assert (result.outcome, result.skipped) == ("skipped", ["no pipeline file, and no default fits"])
+    assert github.states == []
+
+
+async def test_a_full_disk_fails_the_run_and_keeps_nothing_half(
+    ctx: Any, git_server: GitServer, repository: Repository
+) -> None:
+    async def full(path: Path, **kwargs: Any) -> Any:
+        raise Unavailable("no space left in the object store", code="artifact_store_full")
+
+    ctx.store_artifact = full
+    commit = repository.commit({".opsrail/ci.yaml": TWO_STEPS})
+    with pytest.raises(PermanentError, match="no space left") as failure:
+        await run_pipeline(ctx, pushed(git_server, repository, commit))
+    assert failure.value.code == "artifact_not_stored"
+    assert "artifact.published" not in ctx.types()
+
+
+async def test_the_operator_decides_which_runners_there_are(
+    make_ctx: Callable[..., Any], git_server: GitServer, repository: Repository
+) -> None:
+    commit = repository.commit({".opsrail/ci.yaml": "steps: [{name: a, run: 'true'}]"})
+    with pytest.raises(InvalidInput, match="wants the host runner, which the operator does not allow"):
+        await run_pipeline(make_ctx(runners=["image"]), pushed(git_server, repository, commit))
+
+
+async def test_the_whole_pipeline_has_a_time_limit(ctx: Any, git_server: GitServer, repository: Repository) -> None:
+    commit = repository.commit({".opsrail/ci.yaml": "timeout: 1s\nsteps: [{name: a, run: sleep 60}]"})
+    with pytest.raises(PermanentError, match="the pipeline took longer than 0:00:01"):
+        await run_pipeline(ctx, pushed(git_server, repository, commit))

@@ -16,7 +16,7 @@ from opsrail_ci.events import Emitter, image_purl
 from opsrail_ci.pipeline.model import Image
 from opsrail_ci.settings import CiConfig
 from opsrail_sdk.context import ActionContext
-from opsrail_sdk.errors import CredentialsRejected, PermanentError, Unavailable
+from opsrail_sdk.errors import PermanentError, Refused, Unavailable
 
 
 class ImageResult(BaseModel):
@@ -49,7 +49,7 @@ class Images:
 
         Raises:
             PermanentError: no engine (``no_engine``), or the build failed (``pipeline_failed``).
-            CredentialsRejected: the registry does not accept our login.
+            Refused: the registry does not accept our login, or not this image.
             Unavailable: the registry could not be reached.
         """
         if self._engine is None:
@@ -163,9 +163,9 @@ class Images:
 def _push_error(reference: str, words: str) -> Exception:
     lowered = words.lower()
     if "unauthorized" in lowered or "authentication required" in lowered or "no basic auth" in lowered:
-        return CredentialsRejected(f"the registry does not accept our login for {reference}: {words}")
+        return Refused(f"the registry does not accept our login for {reference}: {words}")
     if "denied" in lowered:
-        return PermanentError(f"the registry refused {reference}: {words}", code="refused")
+        return Refused(f"the registry refused {reference}: {words}")
     return Unavailable(f"pushing {reference} failed: {words}")
 
 
@@ -216,6 +216,8 @@ async def _streamed(
             if not stopped.is_set():
                 raise PermanentError(f"the Docker engine said: {error}", code="pipeline_failed") from error
         finally:
+            if client.answer is not None:
+                client.answer.close()
             client.close()
 
     work = asyncio.ensure_future(asyncio.to_thread(pump))

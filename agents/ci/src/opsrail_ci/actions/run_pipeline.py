@@ -78,6 +78,10 @@ async def run_pipeline(ctx: ActionContext[CiConfig], input: PipelineInput) -> Pi
         failed: Outcome = "failure" if error.code in {"pipeline_failed", "pipeline_invalid"} else "error"
         await report.finished(failed, str(error))
         raise
+    except Exception:
+        if ctx.attempt >= MAX_ATTEMPTS:
+            await report.finished("error", "the agent failed in a way nobody planned for")
+        raise
     return result.model_copy(update={"status_error": report.status_error})
 
 

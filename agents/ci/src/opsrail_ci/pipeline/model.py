@@ -123,10 +123,36 @@ class Trigger(Part):
     paths: Strings = Field(default=[], description="Changed files, in the form of .gitignore; `!` excludes.")
 
 
+_EVENT_SCHEMA: dict[str, Any] = {"enum": [event.value for event in Event]}
+_RULE_SCHEMA: dict[str, Any] = {"anyOf": [Trigger.model_json_schema(), {"type": "null"}]}
+Events = Annotated[
+    list[Event],
+    BeforeValidator(_many),
+    WithJsonSchema({"anyOf": [_EVENT_SCHEMA, {"type": "array", "items": _EVENT_SCHEMA}]}),
+]
+Triggers = Annotated[
+    dict[Event, Trigger],
+    BeforeValidator(_triggers),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                _EVENT_SCHEMA,
+                {"type": "array", "items": _EVENT_SCHEMA},
+                {
+                    "type": "object",
+                    "properties": {event.value: _RULE_SCHEMA for event in Event},
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
+
+
 class When(Part):
     """When a step runs. Empty lists do not narrow."""
 
-    events: Annotated[list[Event], BeforeValidator(_many)] = Field(default=[])
+    events: Events = []
     branches: Strings = Field(default=[], description="Branches, globs.")
     status: Literal["success", "failure", "always"] = Field(
         default="success", description="State of the steps before this one."
@@ -232,9 +258,7 @@ class Pipeline(Part):
     """The whole file."""
 
     name: Name | None = None
-    on: Annotated[dict[Event, Trigger], BeforeValidator(_triggers)] = Field(
-        default={}, description="Events that start it; without it, every event does."
-    )
+    on: Triggers = Field(default={}, description="Events that start it; without it, every event does.")
     image: str | None = Field(default=None, description="Image of steps that name none.")
     env: Variables = {}
     secrets: Secrets = {}
