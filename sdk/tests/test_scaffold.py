@@ -76,3 +76,14 @@ def test_an_existing_folder_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     with pytest.raises(FileExistsError):
         scaffold.new("mine", tmp_path)
+
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "agents" / "certs"
+
+
+async def test_the_example_agent_conforms_and_passes_its_tests(tmp_path: Path) -> None:
+    code, output = await run("opsrail_sdk", "check", str(EXAMPLE), cwd=tmp_path)
+    assert code == 0, output
+    options = ("-q", "-o", "asyncio_mode=auto", "-p", "no:cacheprovider", "--rootdir", str(EXAMPLE))
+    code, output = await run("pytest", *options, str(EXAMPLE / "tests"), cwd=tmp_path, path=str(EXAMPLE / "src"))
+    assert code == 0, output

@@ -1,0 +1,1 @@
+"""Opsrail's certificate agent."""
