@@ -63,7 +63,7 @@ class GroupCommit:
     """Collects events of concurrent requests and publishes them. One per process; ``run`` is its loop."""
 
     def __init__(
-        self, publisher: EventPublisher, *, max_pending: int, patience: timedelta, max_in_flight: int = 2
+        self, publisher: EventPublisher, *, max_pending: int, patience: timedelta, max_in_flight: int = 1
     ) -> None:
         """
         Args:
