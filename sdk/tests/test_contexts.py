@@ -1,5 +1,7 @@
 """The recording context fits the protocols, and handlers run on it without a bus."""
 
+from pathlib import Path
+
 import opsrail_sample
 import pytest
 
@@ -9,8 +11,8 @@ from opsrail_sdk.errors import PermanentError
 from opsrail_sdk.testing.contexts import RecordingContext
 
 
-async def test_an_action_runs_on_it() -> None:
-    recorded = RecordingContext(opsrail_sample.Config())
+async def test_an_action_runs_on_it(tmp_path: Path) -> None:
+    recorded = RecordingContext(opsrail_sample.Config(), workdir=tmp_path)
     context: ActionContext[opsrail_sample.Config] = recorded
     said = await opsrail_sample.echo(context, opsrail_sample.Text(text="you"))
     assert said.text == "hello you"

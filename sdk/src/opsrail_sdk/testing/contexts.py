@@ -3,8 +3,8 @@
 One class stands for all four protocols of ``opsrail_sdk.context``; for the real thing see ``testing.harness``.
 """
 
+import asyncio
 import hashlib
-import tempfile
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -33,6 +33,7 @@ class RecordingContext(Generic[ConfigT]):
         connections: Mapping[str, ConnectionSecret] | None = None,
         dry_run: bool = False,
         attempt: int = 1,
+        workdir: Path | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.config = config
@@ -52,7 +53,7 @@ class RecordingContext(Generic[ConfigT]):
         self._answers = dict(answers or {})
         self._connections = dict(connections or {})
         self._masker = Masker()
-        self._scratch = tempfile.TemporaryDirectory(prefix="opsrail-test-")
+        self._workdir = workdir
 
     @property
     def deadline(self) -> datetime:
@@ -60,7 +61,9 @@ class RecordingContext(Generic[ConfigT]):
 
     @property
     def workdir(self) -> Path:
-        return Path(self._scratch.name)
+        if self._workdir is None:
+            raise ValueError("this handler uses ctx.workdir: give the context one, such as pytest's tmp_path")
+        return self._workdir
 
     def now(self) -> datetime:
         return self.clock()
@@ -105,7 +108,7 @@ class RecordingContext(Generic[ConfigT]):
     async def store_artifact(
         self, path: Path, *, name: str, media_type: str, keep: timedelta | None = None
     ) -> ArtifactStored:
-        body = path.read_bytes()
+        body = await asyncio.to_thread(path.read_bytes)
         self.artifacts[name] = body
         return ArtifactStored(
             id=self.event_id(name),
