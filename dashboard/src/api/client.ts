@@ -1,0 +1,57 @@
+/** The one place that speaks HTTP to the orchestrator. Features call `api.get` and its sisters. */
+import { problemFrom, unreachable } from "./problem";
+import { endSession, token } from "./session";
+
+type Params = Record<string, string | number | boolean | null | undefined>;
+
+export function url(path: string, params: Params = {}): string {
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries(params)) {
+    if (value !== undefined && value !== null && value !== "") search.set(key, String(value));
+  }
+  const query = search.toString();
+  return `/v1${path}${query ? `?${query}` : ""}`;
+}
+
+/**
+ * A successful response.
+ *
+ * @throws Problem when the answer is not a success, or when there is none. A refused token ends the session.
+ */
+export async function send(address: string, init: RequestInit = {}): Promise<Response> {
+  const headers = new Headers(init.headers);
+  const sent = token();
+  if (sent) headers.set("Authorization", `Bearer ${sent}`);
+  let response: Response;
+  try {
+    response = await fetch(address, { ...init, headers, credentials: "omit" });
+  } catch (error) {
+    if (init.signal?.aborted) throw error;
+    throw unreachable();
+  }
+  if (response.ok) return response;
+  if (response.status === 401 && sent && sent === token()) endSession("expired");
+  throw await problemFrom(response);
+}
+
+async function json<T>(method: string, path: string, body?: unknown, init: RequestInit = {}): Promise<T> {
+  const headers = new Headers(init.headers);
+  if (body !== undefined) headers.set("Content-Type", "application/json");
+  if (method === "POST") headers.set("Idempotency-Key", crypto.randomUUID());
+  const response = await send(path, {
+    ...init,
+    method,
+    headers,
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+  return response.status === 204 ? (undefined as T) : ((await response.json()) as T);
+}
+
+export const api = {
+  get: <T>(path: string, params?: Params, signal?: AbortSignal) =>
+    json<T>("GET", url(path, params), undefined, { signal }),
+  post: <T>(path: string, body?: unknown) => json<T>("POST", url(path), body ?? {}),
+  put: <T>(path: string, body: unknown) => json<T>("PUT", url(path), body),
+  patch: <T>(path: string, body: unknown) => json<T>("PATCH", url(path), body),
+  delete: (path: string) => json<undefined>("DELETE", url(path)),
+};

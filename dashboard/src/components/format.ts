@@ -1,0 +1,73 @@
+/** Times, durations and sizes as people read them. */
+
+const RELATIVE = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" });
+const STEPS: [limit: number, seconds: number, unit: Intl.RelativeTimeFormatUnit][] = [
+  [60, 1, "second"],
+  [3600, 60, "minute"],
+  [86_400, 3600, "hour"],
+  [86_400 * 30, 86_400, "day"],
+  [86_400 * 365, 86_400 * 30, "month"],
+  [Infinity, 86_400 * 365, "year"],
+];
+
+/** How far `iso` is from `now` (milliseconds), such as "3 min. ago" or "in 5 days". */
+export function relative(iso: string, now: number): string {
+  const seconds = (Date.parse(iso) - now) / 1000;
+  const step = STEPS.find(([limit]) => Math.abs(seconds) < limit);
+  return step ? RELATIVE.format(Math.trunc(seconds / step[1]), step[2]) : iso;
+}
+
+/** Full local date and time with seconds. */
+export function exact(iso: string): string {
+  return new Date(iso).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+}
+
+/** Local time of day with milliseconds, as `04:00:07.120`. */
+export function clock(iso: string): string {
+  const date = new Date(iso);
+  const two = (value: number) => String(value).padStart(2, "0");
+  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${String(date.getMilliseconds()).padStart(3, "0")}`;
+}
+
+/** A span between two moments, such as `1 m 12 s`. */
+export function span(fromMs: number, toMs: number): string {
+  const total = Math.max(0, toMs - fromMs);
+  if (total < 1000) return `${Math.round(total)} ms`;
+  const seconds = Math.floor(total / 1000);
+  if (seconds < 60) return `${(total / 1000).toFixed(seconds < 10 ? 1 : 0)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} m ${seconds % 60} s`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 48 ? `${hours} h ${minutes % 60} m` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+/** Bytes in binary units, such as `4.6 MiB`. */
+export function bytes(size: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  const power = size > 0 ? Math.min(units.length - 1, Math.floor(Math.log2(size) / 10)) : 0;
+  const value = size / 1024 ** power;
+  return `${power === 0 ? value : value.toFixed(value < 10 ? 1 : 0)} ${units[power]}`;
+}
+
+/** An ISO 8601 duration in words, such as `PT1H30M` to `1 h 30 m`; what is no duration comes back as it is. */
+export function duration(iso: string): string {
+  const match =
+    /^P(?:(\d+(?:\.\d+)?)D)?(?:T(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?)?$/.exec(iso);
+  if (!match || iso === "P" || iso.endsWith("T")) return iso;
+  const parts = ["d", "h", "m", "s"].flatMap((unit, index) => {
+    const amount = Number(match[index + 1] ?? 0);
+    return amount ? [`${amount} ${unit}`] : [];
+  });
+  return parts.join(" ") || "none";
+}
+
+/** `snake_case` as a heading. */
+export function words(name: string): string {
+  const text = name.replaceAll("_", " ");
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** The part of an id that tells it from its neighbours. */
+export function shortId(id: string): string {
+  return id.length > 13 ? id.slice(-8) : id;
+}

@@ -1,0 +1,32 @@
+import type { RunState } from "@/api/types";
+
+export const RUN_STATES: readonly RunState[] = [
+  "requested",
+  "awaiting_approval",
+  "queued",
+  "running",
+  "succeeded",
+  "failed",
+  "timed_out",
+  "cancelled",
+  "interrupted",
+  "denied",
+  "verifying",
+  "verified",
+  "unverified",
+  "rolled_back",
+];
+
+const OPEN: ReadonlySet<RunState> = new Set([
+  "requested",
+  "awaiting_approval",
+  "queued",
+  "running",
+  "verifying",
+]);
+const STOPPABLE: ReadonlySet<RunState> = new Set(["requested", "awaiting_approval", "queued", "running"]);
+
+export const isFinished = (state: RunState) => !OPEN.has(state);
+export const isStoppable = (state: RunState) => STOPPABLE.has(state);
+export const isBad = (state: RunState) =>
+  ["failed", "timed_out", "interrupted", "denied", "unverified"].includes(state);

@@ -1,0 +1,38 @@
+/** Everything behind the token: without one, off to the login page, and back afterwards. */
+import { useQueryClient } from "@tanstack/react-query";
+import { createFileRoute, Outlet, redirect, useLocation, useRouter } from "@tanstack/react-router";
+import { useEffect } from "react";
+
+import { lastEnding, token, useToken } from "@/api/session";
+import { Shell } from "@/components/shell/shell";
+import { stream } from "@/features/stream/store";
+
+export const Route = createFileRoute("/_signed-in")({
+  beforeLoad: ({ location }) => {
+    if (!token())
+      throw redirect({ to: "/login", search: location.href === "/" ? {} : { to: location.href } });
+  },
+  component: SignedIn,
+});
+
+function SignedIn() {
+  const queryClient = useQueryClient();
+  const router = useRouter();
+  const held = useToken();
+  const href = useLocation({ select: (location) => location.href });
+  useEffect(() => {
+    if (!held) return;
+    return stream.connect(queryClient);
+  }, [held, queryClient]);
+  useEffect(() => {
+    if (held) return;
+    queryClient.clear();
+    const back = lastEnding() === "expired" && href !== "/" ? { to: href } : {};
+    void router.navigate({ to: "/login", search: back, replace: true });
+  }, [held, href, queryClient, router]);
+  return (
+    <Shell>
+      <Outlet />
+    </Shell>
+  );
+}
