@@ -79,8 +79,10 @@ async def test_servers_refuse_a_wrong_password(endpoints: Endpoints) -> None:
     with pytest.raises(redis.AuthenticationError):
         await cache.get("anything")
     await cache.aclose()
+    bus = nats.NATS()
     with pytest.raises(nats.errors.Error, match="Authorization Violation"):
-        await nats.connect(endpoints.nats_url.replace("orchestrator:", "orchestrator:x"), allow_reconnect=False)
+        await bus.connect(endpoints.nats_url.replace("orchestrator:", "orchestrator:x"), allow_reconnect=False)
+    await bus.close()
 
 
 async def test_a_folder_in_use_is_refused_and_names_its_holder(data: Path) -> None:

@@ -50,6 +50,7 @@ class Postgres:
         self._port = 0
         self._served = False
         self._descriptor: int | None = None
+        self._stale: list[str] = []
         self._user = unprivileged_user()
 
     def url(self, role: str, database: str = DATABASE) -> str:
@@ -67,6 +68,7 @@ class Postgres:
         base = self._open_home()
         if not (self._home / "cluster").exists():
             await self._create_cluster(programs, base)
+        self._stale = self._pid_lines()[:3]
         settings = SETTINGS | {"port": str(self._port), "unix_socket_directories": self._sockets(base)}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return Launch(
@@ -139,9 +141,16 @@ class Postgres:
         fresh.rename(self._home / "cluster")
 
     async def _says_ready(self) -> bool:
-        """Whether this start's postmaster.pid says `ready` (its eighth line, as pg_ctl reads it)."""
-        lines = (self._home / "cluster" / "postmaster.pid").read_text().splitlines()
-        return len(lines) > 7 and lines[3] == str(self._port) and lines[7].strip() == "ready"
+        """Whether postmaster.pid says `ready` (its eighth line, as pg_ctl reads it) of this life of the server."""
+        lines = self._pid_lines()
+        return len(lines) > 7 and lines[:3] != self._stale and lines[7].strip() == "ready"
+
+    def _pid_lines(self) -> list[str]:
+        """The lines of postmaster.pid, the first three being process, folder and start time; none without a file."""
+        try:
+            return (self._home / "cluster" / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return []
 
     async def _provision(self) -> None:
         """Make the roles and the database that are missing; a half-done provisioning is completed."""

@@ -8,14 +8,17 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from opsrail.embedded.agent_host import AgentHost
 from opsrail.embedded.child import Child
 from opsrail.embedded.migration import Migration
 from opsrail.embedded.orchestrator import DEFAULT_APP, Orchestrator
 from opsrail.embedded.ports import ask, until
 from opsrail.embedded.rotation import rotate_for_ever
 from opsrail.embedded.servers import Endpoints, External, Servers
+
+if TYPE_CHECKING:
+    from opsrail.embedded.agent_host import AgentHost
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +42,15 @@ class Supervisor:
         self.options = options
         self._changed = changed
         self.servers = Servers(options.data, external=options.external, changed=changed)
-        self.agents = AgentHost(self.servers.folder, changed=changed)
+        self.agents: AgentHost | None = None
         self.orchestrator: Orchestrator | None = None
         self._rotation: asyncio.Task[None] | None = None
 
     @property
     def children(self) -> list[Child]:
         replicas = self.orchestrator.children if self.orchestrator else []
-        return [*self.servers.children.values(), *replicas, *self.agents.children]
+        agents = self.agents.children if self.agents else []
+        return [*self.servers.children.values(), *replicas, *agents]
 
     @property
     def url(self) -> str | None:
@@ -72,7 +76,8 @@ class Supervisor:
         """Agents first, so that they can drain; the servers last."""
         if self._rotation is not None:
             self._rotation.cancel()
-        await self.agents.stop(force=force)
+        if self.agents is not None:
+            await self.agents.stop(force=force)
         if self.orchestrator is not None:
             await self.orchestrator.stop(force=force)
         await self.servers.stop(force=force)
@@ -81,7 +86,7 @@ class Supervisor:
         options = self.options
         migration = await Migration.load() if options.migrate else None
         try:
-            endpoints = await self.servers.start()
+            endpoints, _ = await asyncio.gather(self.servers.start(), asyncio.to_thread(_load_agent_host))
             self._rotation = asyncio.create_task(rotate_for_ever(self.servers.folder.logs), name="log rotation")
             self.orchestrator = Orchestrator(
                 self.servers.folder,
@@ -93,6 +98,7 @@ class Supervisor:
             )
             self.orchestrator.load(self._environment(endpoints, self.orchestrator))
             if options.agents:
+                self.agents = _load_agent_host()(self.servers.folder, changed=self._changed)
                 await self.agents.start(endpoints.nats_url, endpoints.agent_nats_url)
             if migration is not None:
                 await migration.run(endpoints.migration_url)
@@ -116,3 +122,10 @@ class Supervisor:
     async def _until_ready(self, orchestrator: Orchestrator) -> None:
         request = f"GET /readyz HTTP/1.0\r\nHost: {orchestrator.host}\r\n\r\n".encode()
         await until(lambda: ask(orchestrator.port, request, b" 200 ", host=orchestrator.reachable_host))
+
+
+def _load_agent_host() -> "type[AgentHost]":
+    """Its imports (the bus's client) take longer than the servers' start, so they run beside it."""
+    from opsrail.embedded.agent_host import AgentHost  # noqa: PLC0415
+
+    return AgentHost
