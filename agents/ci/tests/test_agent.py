@@ -28,7 +28,7 @@ artifacts: [{paths: out/app}]
 async def harness(tmp_path: Path) -> AsyncIterator[AgentHarness]:
     folder = tmp_path / "nats"
     folder.mkdir()
-    config = {"secrets": [{"name": "TOKEN", "connection": "c1"}]}
+    config = {"secrets": [{"name": "TOKEN", "connection": "c1", "key": "token"}]}
     async with NatsServer(folder) as server, AgentHarness(agent, server.url, config=config) as running:
         yield running
 

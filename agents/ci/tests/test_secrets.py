@@ -15,7 +15,7 @@ from opsrail_sdk.errors import InvalidInput, NotFound
 def ctx(make_ctx: Callable[..., Any]) -> Any:
     declared = {"name": "TOKEN", "connection": "npm", "repositories": ["acme/*"]}
     made = make_ctx(secrets=[declared, {**declared, "name": "LOST", "key": "none"}])
-    made.connections["npm"] = ConnectionSecret(id="n", kind="secret", name="npm", secrets={"token": "s3cret-value"})
+    made.connections["npm"] = ConnectionSecret(id="n", kind="secret", name="npm", secrets={"value": "s3cret-value"})
     return made
 
 

@@ -38,7 +38,7 @@ class Secret(Config):
 
     name: str = Field(description="As pipelines call it.", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     connection: str = Field(description="Connection that holds the value.")
-    key: str = Field(default="token", description="Which of the connection's secrets.")
+    key: str = Field(default="value", description="Which of the connection's secrets.")
     repositories: list[str] = Field(default=["*"], description="Repositories that may use it, globs.")
     events: list[Event] = Field(
         default=[Event.PUSH, Event.TAG, Event.MANUAL],

@@ -280,6 +280,8 @@ class Pipeline(Part):
             raise ValueError(f"two steps are called `{twice[0]}`")
         if missing := [s.name for s in self.steps if s.runner == "image" and not (s.image or self.image)]:
             raise ValueError(f"step `{missing[0]}` has `runner: image` but no image is named")
+        if self.services and not (self.image or any(step.image for step in self.steps)):
+            raise ValueError("services are only reachable from steps in images, and no step has one")
         return self
 
 

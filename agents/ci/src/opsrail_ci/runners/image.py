@@ -17,6 +17,7 @@ from opsrail_ci.pipeline.plan import Job
 from opsrail_ci.runners.base import Exit, Lines, Output, Script, Stream
 from opsrail_ci.settings import ContainerLimits
 from opsrail_sdk.context import ActionContext
+from opsrail_sdk.contracts.cloudevent import derived_id
 from opsrail_sdk.errors import PermanentError
 
 
@@ -142,7 +143,7 @@ async def services(
 ) -> AsyncIterator[str]:
     """Start a job's services on a network of their own; gives its name, and removes all of it afterwards."""
     labels = {RUN_LABEL: ctx.run_id}
-    name = f"opsrail-{ctx.run_id}-{abs(hash(job.name)):x}"[:60]
+    name = f"opsrail-{derived_id(ctx.run_id, job.name)}"
     network = await engine.call(engine.client.networks.create, name, labels=labels)
     started: list[Any] = []
     try:

@@ -1,8 +1,8 @@
-"""Where software runs and images are kept."""
+"""Where software runs, images are kept, and what pipelines need to know."""
 
 from pydantic import Field
 
-from opsrail.connections.kinds.base import EngineAddress, HttpAddress, Kind, KindSettings
+from opsrail.connections.kinds.base import EngineAddress, HttpAddress, Kind, KindSettings, NoSettings
 
 
 class Kubernetes(KindSettings):
@@ -25,5 +25,6 @@ class Registry(KindSettings):
 KINDS = (
     Kind("kubernetes", "Kubernetes cluster", Kubernetes, {"token": "Bearer token of a service account"}),
     Kind("docker", "Docker engine", Docker, {"ca": "CA, PEM", "certificate": "Client certificate", "key": "Its key"}),
+    Kind("secret", "Secret for pipelines", NoSettings, {"value": "A password, token or key"}),
     Kind("registry", "Container registry", Registry, {"password": "Password or token"}),
 )
