@@ -29,6 +29,7 @@ from opsrail.settings import Settings
 from opsrail.signing import Signer
 from opsrail.stream.hints import Hints
 from opsrail.workers.heartbeats import Heartbeats
+from opsrail.workers.keys import Keys
 from opsrail.workers.projector import Projector
 from opsrail.workers.runner import Worker, Workers
 from opsrail.workers.runs import run_workers
@@ -125,6 +126,7 @@ def _workers(container: Container) -> list[Worker]:
         Projector(container.database, container.bus),
         EventsRetention(container.database, container.settings.retention.events),
         Heartbeats(container),
+        Keys(container.signer),
         *run_workers(container),
     ]
 

@@ -160,8 +160,10 @@ class Signer:
         return kid
 
     async def _publish(self, keys: list[_Key]) -> None:
-        bucket = await self._bus.js.key_value(subjects.TRUST_BUCKET)
-        await bucket.put(JWKS_KEY, orjson.dumps({"keys": [key.jwk() for key in keys]}))
+        body = orjson.dumps({"keys": [key.jwk() for key in keys]})
+        present = await self._bus.kv.get(subjects.TRUST_BUCKET, JWKS_KEY)
+        if present is None or present.value != body:
+            await self._bus.kv.put(subjects.TRUST_BUCKET, JWKS_KEY, body)
 
 
 def _context(kid: str) -> str:
