@@ -83,8 +83,8 @@ async def test_wrong_input_names_the_field(
 
 
 async def test_secret_values_have_names_of_the_operators_own(client: httpx.AsyncClient) -> None:
-    made = await create(client, kind="secret", name="deploy", secrets={"SSH_KEY": "x", "token": "y"})
-    assert made["secrets_set"] == ["SSH_KEY", "token"]
+    made = await create(client, kind="secret", name="deploy", secrets={"SSH_KEY": "x", "value": "y"})
+    assert made["secrets_set"] == ["SSH_KEY", "value"]
     refused = await client.post("/v1/connections", json={"kind": "secret", "name": "x", "secrets": {"a b": "x"}})
     assert refused.status_code == 422
 

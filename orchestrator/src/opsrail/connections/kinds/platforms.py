@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from opsrail.connections.kinds.base import EngineAddress, HttpAddress, Kind, KindSettings, NoSettings
+from opsrail.connections.kinds.base import EngineAddress, HttpAddress, Kind, KindSettings
 
 
 class Kubernetes(KindSettings):
@@ -25,6 +25,5 @@ class Registry(KindSettings):
 KINDS = (
     Kind("kubernetes", "Kubernetes cluster", Kubernetes, {"token": "Bearer token of a service account"}),
     Kind("docker", "Docker engine", Docker, {"ca": "CA, PEM", "certificate": "Client certificate", "key": "Its key"}),
-    Kind("secret", "Secret for pipelines", NoSettings, {"value": "A password, token or key"}),
     Kind("registry", "Container registry", Registry, {"password": "Password or token"}),
 )

@@ -2,4 +2,4 @@
 
 from opsrail.connections.kinds.base import Kind, NoSettings
 
-KINDS = (Kind("secret", "Secret values", NoSettings, {"token": "The value"}, free_secrets=True),)
+KINDS = (Kind("secret", "Secret values", NoSettings, {"value": "A password, token or key"}, free_secrets=True),)
