@@ -94,6 +94,13 @@ async def test_a_wrong_token_is_said_without_showing_it(bench: Bench) -> None:
     assert "wrong-token" not in str(failure.value)
 
 
+async def test_without_a_token_the_forge_is_not_even_asked(bench: Bench) -> None:
+    connection = ConnectionSecret(id="c1", kind=bench.kind, name="x", settings={"api_url": bench.simulator.url})
+    with pytest.raises(CredentialsRejected, match="has no token"):
+        await from_connection(connection, trusted=True).set_status(status())
+    assert bench.simulator.statuses == []
+
+
 @pytest.mark.parametrize("kind", ["github", "gitlab", "git"])
 def test_only_the_connections_own_host_is_given_its_login(kind: str) -> None:
     connection = ConnectionSecret(

@@ -5,7 +5,7 @@ import contextlib
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from opsrail_ci.adapters.base import CommitState, CommitStatus, Forge
 from opsrail_ci.adapters.connect import forge as forge_of
@@ -31,6 +31,8 @@ Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
 
 class PipelineInput(BaseModel):
     """Which commit, of which repository, and why."""
+
+    model_config = ConfigDict(extra="forbid")
 
     connection_id: str | None = Field(default=None, description="Connection of the forge: login and commit status.")
     repository: str = Field(

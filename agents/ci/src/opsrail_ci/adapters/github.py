@@ -3,7 +3,7 @@
 from pydantic import SecretStr
 
 from opsrail_ci.adapters.base import CommitState, CommitStatus, GitLogin
-from opsrail_ci.adapters.http import post
+from opsrail_ci.adapters.http import needed, post
 
 DEFAULT_API = "https://api.github.com"
 _STATES = {
@@ -30,9 +30,11 @@ class GitHub:
 
     async def set_status(self, status: CommitStatus) -> None:
         # https://docs.github.com/en/rest/commits/statuses#create-a-commit-status
-        headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
-        if self._token:
-            headers["Authorization"] = f"Bearer {self._token.get_secret_value()}"
+        headers = {
+            "Accept": "application/vnd.github+json",
+            "X-GitHub-Api-Version": "2022-11-28",
+            "Authorization": f"Bearer {needed(self._token)}",
+        }
         body = {
             "state": _STATES[status.state],
             "context": status.context,

@@ -5,7 +5,7 @@ from urllib.parse import quote
 from pydantic import SecretStr
 
 from opsrail_ci.adapters.base import CommitState, CommitStatus, GitLogin
-from opsrail_ci.adapters.http import post
+from opsrail_ci.adapters.http import needed, post
 from opsrail_sdk.errors import Refused
 
 DEFAULT_API = "https://gitlab.com/api/v4"
@@ -33,7 +33,7 @@ class GitLab:
 
     async def set_status(self, status: CommitStatus) -> None:
         # https://docs.gitlab.com/api/commits/#set-commit-pipeline-status
-        headers = {"PRIVATE-TOKEN": self._token.get_secret_value()} if self._token else {}
+        headers = {"PRIVATE-TOKEN": needed(self._token)}
         body = {
             "state": _STATES[status.state],
             "name": status.context,

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+from pydantic import SecretStr
 
 from opsrail_sdk.errors import CredentialsRejected, NotFound, RateLimited, Refused, Unavailable
 
@@ -38,6 +39,17 @@ async def post(url: str, *, headers: dict[str, str], body: dict[str, Any], pause
                 raise _error(answer)
             last = f"HTTP {answer.status_code}"
     raise Unavailable(f"the forge does not answer: {last}")
+
+
+def needed(token: SecretStr | None) -> str:
+    """The token's value.
+
+    Raises:
+        CredentialsRejected: there is none, so asking is of no use.
+    """
+    if token is None:
+        raise CredentialsRejected("the connection has no token")
+    return token.get_secret_value()
 
 
 def _error(answer: httpx.Response) -> Exception:

@@ -1,6 +1,6 @@
 """``ci.engine``: where steps can run on this agent. Read by the dashboard and by people who wonder."""
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from opsrail_ci import engine as docker
 from opsrail_ci.settings import CiConfig
@@ -9,6 +9,8 @@ from opsrail_sdk import QueryContext, query
 
 class Nothing(BaseModel):
     """No input."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class Runner(BaseModel):

@@ -1,6 +1,6 @@
 """``ci.pipelines``: a pipeline file given as text, checked and described. Read by the dashboard and editors."""
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from opsrail_ci.pipeline.model import Event, Pipeline
 from opsrail_ci.pipeline.parse import PipelineInvalid, parse
@@ -12,6 +12,8 @@ from opsrail_sdk.errors import InvalidInput
 
 class PipelineText(BaseModel):
     """A file, and the change it is imagined for."""
+
+    model_config = ConfigDict(extra="forbid")
 
     text: str = Field(max_length=256 * 1024)
     repository: str = "repository"
