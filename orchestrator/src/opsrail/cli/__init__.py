@@ -12,8 +12,6 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from opsrail.cli.output import fail
-
 _GROUPS = {
     "agents": "opsrail.cli.agents:app",
     "artifacts": "opsrail.cli.artifacts:app",
@@ -29,7 +27,7 @@ _COMMANDS = {
     "invoke": "opsrail.cli.runs:invoke",
     "query": "opsrail.cli.agents:query",
     "status": "opsrail.cli.stack:status",
-    "up": "opsrail.cli.stack:up",
+    "up": "opsrail.cli.up:up",
 }
 _HELP = {
     "agents": "Install, enable, configure and look at agents",
@@ -112,5 +110,3 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
-    except OSError as error:
-        fail(str(error))

@@ -150,7 +150,7 @@ def logs(
 ) -> None:
     """The last lines that the agent's processes on this machine wrote."""
     folder = data_folder() / "logs"
-    files = sorted(folder.glob(f"agent-{agent}*.log"))
+    files = sorted(folder.glob(f"{agent}-*-g*.log"))
     if not files:
         fail(f"no log of {agent} in {folder}; agents that run elsewhere log there")
     for path in files:
