@@ -5,7 +5,7 @@ import json
 import re
 from datetime import timedelta
 
-import jsonschema  # type: ignore[import-untyped]
+import jsonschema
 import pytest
 import yaml
 from hypothesis import given

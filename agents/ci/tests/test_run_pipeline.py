@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jsonschema  # type: ignore[import-untyped]
+import jsonschema
 import pytest
 
 from opsrail_ci.actions.run_pipeline import PipelineInput, run_pipeline
@@ -265,3 +265,20 @@ async def test_the_whole_pipeline_has_a_time_limit(ctx: Any, git_server: GitServ
     commit = repository.commit({".opsrail/ci.yaml": "timeout: 1s\nsteps: [{name: a, run: sleep 60}]"})
     with pytest.raises(PermanentError, match="the pipeline took longer than 0:00:01"):
         await run_pipeline(ctx, pushed(git_server, repository, commit))
+
+
+async def test_path_filters_look_at_what_the_push_changed(
+    make_ctx: Callable[..., Any], git_server: GitServer, repository: Repository
+) -> None:
+    text = "steps:\n - {name: api, run: 'true', paths: api/}\n - {name: web, run: 'true', paths: web/}\n"
+    before = repository.commit({".opsrail/ci.yaml": text, "api/x": "1", "web/x": "1"})
+    commit = repository.commit({"web/x": "2"})
+    result = await run_pipeline(make_ctx(), pushed(git_server, repository, commit, before=before))
+    assert [step.step for step in result.steps] == ["web"]
+    assert result.skipped == ["step api: no matching file changed"]
+    listed = await run_pipeline(
+        make_ctx(), pushed(git_server, repository, commit, before="b" * 40, changed_paths=["api/x"])
+    )
+    assert [step.step for step in listed.steps] == ["api"]
+    unknown = await run_pipeline(make_ctx(), pushed(git_server, repository, commit))
+    assert [step.step for step in unknown.steps] == ["api", "web"]

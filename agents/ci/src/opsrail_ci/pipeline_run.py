@@ -1,7 +1,8 @@
 """A checked-out commit through its pipeline, file to tag. Called by ``run_pipeline`` and ``opsrail ci run``."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +17,7 @@ from opsrail_ci.pipeline.defaults import default_pipeline
 from opsrail_ci.pipeline.execute import Executor, JobResult, StepResult
 from opsrail_ci.pipeline.model import FILE_NAMES, Event, Pipeline, Step
 from opsrail_ci.pipeline.parse import parse
-from opsrail_ci.pipeline.plan import Facts, Job, Plan, plan
+from opsrail_ci.pipeline.plan import Facts, Job, Plan, filters_paths, plan
 from opsrail_ci.report import Report
 from opsrail_ci.runners.base import Runner
 from opsrail_ci.runners.host import HostRunner
@@ -62,7 +63,11 @@ class PipelineResult(BaseModel):
 
 
 class PipelineRun:
-    """One commit's pipeline. ``git`` is ``None`` where there is no remote to ask: then nothing is tagged."""
+    """One commit's pipeline.
+
+    ``git`` is ``None`` where there is no remote to ask: then nothing is tagged. ``changed`` finds the changed paths;
+    it is asked only where the pipeline filters by them.
+    """
 
     def __init__(
         self,
@@ -73,6 +78,7 @@ class PipelineRun:
         *,
         git: Git | None,
         from_fork: bool = False,
+        changed: Callable[[], Awaitable[frozenset[str] | None]] | None = None,
     ) -> None:
         self._ctx = ctx
         self._facts = facts
@@ -80,6 +86,7 @@ class PipelineRun:
         self._report = report
         self._git = git
         self._from_fork = from_fork
+        self._changed = changed
 
     async def run(self) -> PipelineResult:
         """Everything in order.
@@ -96,6 +103,8 @@ class PipelineRun:
                 update={"outcome": "skipped", "skipped": ["no pipeline file, and no default fits"]}
             )
         result.pipeline = pipeline.name or self._facts.repository.rpartition("/")[2]
+        if self._changed is not None and filters_paths(pipeline):
+            self._facts = replace(self._facts, changed_paths=await self._changed())
         release = await versions.release(pipeline.version, self._facts, self._git, self._ctx.workdir / "history")
         if release is not None:
             self._facts = release.facts

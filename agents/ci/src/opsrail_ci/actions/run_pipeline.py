@@ -98,9 +98,13 @@ async def _clone_and_run(
     git = await checkout(
         source, origin, ref=input.ref, commit=input.commit, home=home, limit=process_settings().clone_timeout
     )
-    changed = await changed_paths(git, input.before, input.commit)
-    if changed is None and input.changed_paths is not None:
-        changed = frozenset(input.changed_paths)
+
+    async def changed() -> frozenset[str] | None:
+        found = await changed_paths(git, input.before, input.commit)
+        if found is None and input.changed_paths is not None:
+            return frozenset(input.changed_paths)
+        return found
+
     facts = Facts(
         repository=input.repository,
         ref=input.ref,
@@ -108,9 +112,8 @@ async def _clone_and_run(
         event=input.event,
         default_branch=input.default_branch,
         target_branch=input.target_branch,
-        changed_paths=changed,
     )
-    return await PipelineRun(ctx, facts, source, report, git=git, from_fork=input.from_fork).run()
+    return await PipelineRun(ctx, facts, source, report, git=git, from_fork=input.from_fork, changed=changed).run()
 
 
 def origin_of(ctx: ActionContext[CiConfig], input: PipelineInput, forge: Forge) -> Remote:

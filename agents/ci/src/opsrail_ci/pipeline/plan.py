@@ -107,6 +107,16 @@ def plan(pipeline: Pipeline, facts: Facts) -> Plan:
     )
 
 
+def filters_paths(pipeline: Pipeline) -> bool:
+    """Whether the changed paths matter at all."""
+    filters = [
+        *(rule.paths for rule in pipeline.on.values()),
+        *(step.paths for step in pipeline.steps),
+        *(image.paths for image in pipeline.images),
+    ]
+    return any(filters)
+
+
 def cells(matrix: Matrix | None) -> list[dict[str, str]]:
     """Every combination of the matrix, in the order of the file; one empty combination without a matrix."""
     if matrix is None:

@@ -20,6 +20,9 @@ from opsrail_sdk.context import ActionContext
 from opsrail_sdk.contracts.cloudevent import derived_id
 from opsrail_sdk.errors import PermanentError
 
+_LAST_OUTPUT = 3
+"""Seconds for reading the rest of a killed container's output."""
+
 
 class ImageRunner:
     """Runs scripts in containers of one engine; every container carries the run's id as a label."""
@@ -38,8 +41,10 @@ class ImageRunner:
         await _have(self._engine, script.image, output)
         container = await _create(self._engine, self._creation(script))
         lines = Lines(output, self._output_limit)
-        work = asyncio.ensure_future(self._to_end(container, lines))
+        work: asyncio.Future[int] | None = None
         try:
+            await _asked(container.start)
+            work = asyncio.ensure_future(self._to_end(container, lines))
             async with asyncio.timeout(script.timeout.total_seconds()):
                 return Exit(await asyncio.shield(work))
         except TimeoutError:
@@ -57,18 +62,21 @@ class ImageRunner:
                 for chunk in chunks:
                     funnel.put(chunk, stream)
 
-        await _asked(container.start)
         await asyncio.gather(_asked(pump, "stdout"), _asked(pump, "stderr"))
         return int((await _asked(container.wait))["StatusCode"])
 
-    async def _remove(self, container: Any, work: "asyncio.Future[int]", lines: Lines) -> None:
+    async def _remove(self, container: Any, work: "asyncio.Future[int] | None", lines: Lines) -> None:
+        """Kill, take in what it still had to say, remove."""
         import docker.errors  # noqa: PLC0415
 
+        if work is not None and not work.done():
+            with contextlib.suppress(docker.errors.APIError):
+                await self._engine.call(container.kill)
+            await asyncio.wait({work}, timeout=_LAST_OUTPUT)
         with contextlib.suppress(docker.errors.NotFound):
             await self._engine.call(container.remove, force=True, v=True)
-        if not work.done():
-            with contextlib.suppress(Exception):
-                await work
+        if work is not None:
+            await asyncio.gather(work, return_exceptions=True)
         lines.close()
 
     def _creation(self, script: Script) -> dict[str, Any]:
