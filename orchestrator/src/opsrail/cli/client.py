@@ -21,7 +21,8 @@ def data_folder() -> Path:
     return Path(os.environ.get("OPSRAIL_DATA", ".opsrail"))
 
 
-def _address() -> str:
+def address() -> str:
+    """Where the orchestrator is: ``OPSRAIL_URL``, what the stack wrote into its folder, or the default."""
     given = os.environ.get("OPSRAIL_URL")
     if given:
         return given
@@ -46,7 +47,7 @@ class Client:
     """Talks to ``/v1``. Every failure ends the command with one clear line."""
 
     def __init__(self, url: str | None = None, token: str | None = None) -> None:
-        self.url = (url or _address()).rstrip("/")
+        self.url = (url or address()).rstrip("/")
         self._http = httpx.Client(
             base_url=f"{self.url}/v1", headers={"Authorization": f"Bearer {token or _token()}"}, timeout=60
         )

@@ -17,7 +17,7 @@ import httpx
 from rich.console import Console
 from rich.text import Text
 
-from opsrail.cli.client import Client
+from opsrail.cli.client import Client, address
 
 START_SECONDS = 120
 
@@ -84,11 +84,10 @@ def stage(narrator: Narrator) -> Iterator[Client]:
 
 def _running() -> Client | None:
     try:
-        client = Client()
-        answer = httpx.get(f"{client.url}/readyz", timeout=2)
-    except (SystemExit, httpx.TransportError):
+        answer = httpx.get(f"{address()}/readyz", timeout=2)
+    except httpx.TransportError:
         return None
-    return client if answer.status_code == httpx.codes.OK else None
+    return Client() if answer.status_code == httpx.codes.OK else None
 
 
 def _start(folder: Path) -> tuple[subprocess.Popen[str], str]:
