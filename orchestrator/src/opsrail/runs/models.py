@@ -43,7 +43,8 @@ class Run(Created, OrgScoped, Base):
     cancel_sent_at: Mapped[datetime | None]
     announced: Mapped[bool] = mapped_column(default=False)
     """Whether the present state has been published as an event."""
-    available_at: Mapped[datetime]
+    available_at: Mapped[datetime | None]
+    """When a loop may take it; None where only a signal can make it due."""
     dispatched_at: Mapped[datetime | None]
     dispatch_sequence: Mapped[int | None]
     """Sequence of its command in the stream ``ACTIONS``."""
@@ -54,6 +55,8 @@ class Run(Created, OrgScoped, Base):
     log_position: Mapped[int] = mapped_column(default=0)
     log_sequence: Mapped[int] = mapped_column(default=0)
     flow_version: Mapped[int | None]
+    wakes: Mapped[int] = mapped_column(default=0)
+    """How often something called for a flow's attention; a worker that lets go of one compares it."""
     lease_owner: Mapped[str | None]
     lease_until: Mapped[datetime | None]
     queued_at: Mapped[datetime | None]

@@ -16,12 +16,10 @@ from psycopg.rows import namedtuple_row
 from psycopg.types.json import Jsonb
 
 from opsrail.runs.announcing import state_event
+from opsrail.runs.parents import RunKey, wake_parents
 from opsrail.runs.progress import Seen, Standing, advance
 from opsrail_sdk.contracts.cloudevent import CloudEvent
 from opsrail_sdk.contracts.run import FINISHED, ArtifactStored, LogLine, RunState
-
-RunKey = tuple[uuid.UUID, uuid.UUID]
-"""Organisation and run, as the subject says."""
 
 
 @dataclass
@@ -85,7 +83,7 @@ async def apply(
     await _insert_artifacts(connection, known, reports, keep)
     if changes:
         await connection.execute(_UPDATE, (Jsonb(changes),))
-    woken = await _wake_parents(connection, finished) if finished else []
+    woken = await wake_parents(connection, finished) if finished else []
     return Applied(events, list(known), woken, unknown=len(reports) - len(known))
 
 
@@ -202,24 +200,3 @@ async def _insert_artifacts(
                 """,
                 rows,
             )
-
-
-async def _wake_parents(connection: psycopg.AsyncConnection, finished: Sequence[uuid.UUID]) -> list[RunKey]:
-    """Tell flows that a run which they wait for has ended."""
-    cursor = await connection.execute(
-        """
-        WITH ended AS (
-          SELECT org_id, id, parent_id, state, output, error FROM runs WHERE id = ANY(%s) AND parent_id IS NOT NULL
-        ), told AS (
-          INSERT INTO run_signals (org_id, run_id, name, payload, sent_by)
-          SELECT e.org_id, e.parent_id, 'run:' || e.id,
-                 jsonb_build_object('state', e.state, 'output', e.output, 'error', e.error), 'run:' || e.id
-          FROM ended e JOIN runs p ON p.id = e.parent_id AND p.org_id = e.org_id
-          RETURNING org_id, run_id
-        )
-        UPDATE runs SET available_at = now() FROM told
-        WHERE runs.id = told.run_id AND runs.kind = 'flow' RETURNING runs.org_id, runs.id
-        """,
-        (list(finished),),
-    )
-    return [(row[0], row[1]) for row in await cursor.fetchall()]

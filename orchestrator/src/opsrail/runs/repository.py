@@ -130,7 +130,7 @@ async def _ask_to_stop(session: AsyncSession, reason: str, *which: Any) -> list[
     statement = (
         update(Run)
         .where(Run.state.not_in(FINISHED_STATES), Run.cancel_requested_at.is_(None), *which)
-        .values(cancel_requested_at=func.now(), cancel_reason=reason)
+        .values(cancel_requested_at=func.now(), cancel_reason=reason, wakes=Run.wakes + 1, available_at=func.now())
         .returning(Run.id)
     )
     return list((await session.scalars(statement)).all())

@@ -45,4 +45,6 @@ async def send(
             "by": sent_by,
         },
     )
-    await session.execute(text("UPDATE runs SET available_at = now() WHERE id = :run"), {"run": run_id})
+    await session.execute(
+        text("UPDATE runs SET wakes = wakes + 1, available_at = now() WHERE id = :run"), {"run": run_id}
+    )

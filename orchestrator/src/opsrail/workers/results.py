@@ -15,7 +15,8 @@ from prometheus_client import Counter
 from pydantic import ValidationError
 
 from opsrail.db.engine import Database
-from opsrail.runs.outcomes import Applied, Reports, RunKey, apply
+from opsrail.runs.outcomes import Applied, Reports, apply
+from opsrail.runs.parents import RunKey
 from opsrail.runs.progress import Seen
 from opsrail.runs.service import QUEUE
 from opsrail.stream.hints import Hints
