@@ -1,6 +1,6 @@
 # Debian packages that only tests need. Sourced by `run`.
 
-PACKAGES="busybox-static chromium docker-registry docker.io git make procps python3-venv util-linux"
+PACKAGES="busybox-static chromium docker-registry docker.io git make procps prometheus python3-venv util-linux"
 
 install_packages() {
   missing=

@@ -18,6 +18,8 @@ from opsrail.embedded.servers import External
 from opsrail.embedded.supervisor import Options, Supervisor
 from opsrail_sdk.errors import Unavailable
 
+URL_FILE = "url"
+"""In the data folder: the address, for the command line, also where the port was free to choose."""
 FAILED = 1
 INTERRUPTED = 130
 
@@ -83,6 +85,7 @@ async def _run(stack: Supervisor, view: status.PlainStatus, first: asyncio.Event
     if starting.done():
         signalled.cancel() if starting.exception() else None
         await starting
+        write_url(stack)
         view.say(f"admin token: {stack.token_path}")
         print(f"ready {stack.url}", flush=True)
         await signalled
@@ -96,6 +99,11 @@ async def _run(stack: Supervisor, view: status.PlainStatus, first: asyncio.Event
     forced.cancel()
     await stopping
     return 0
+
+
+def write_url(stack: Supervisor) -> None:
+    """Tell the command line where the stack is."""
+    (stack.options.data / URL_FILE).write_text(f"{stack.url}\n")
 
 
 async def _stop(stack: Supervisor, starting: asyncio.Task[None]) -> None:
