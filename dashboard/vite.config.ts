@@ -5,17 +5,14 @@ import { tanstackRouter } from "@tanstack/router-plugin/vite";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
-import { mockApi } from "./src/mocks/vite-plugin";
-
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const orchestrator = process.env.OPSRAIL_URL ?? "http://127.0.0.1:8787";
 
-export default defineConfig(({ mode }) => ({
+export default defineConfig({
   plugins: [
     tanstackRouter({ target: "react", autoCodeSplitting: true, quoteStyle: "double", semicolons: true }),
     react(),
     tailwindcss(),
-    mode === "mock" && mockApi(),
   ],
   resolve: { alias: { "@": here("./src") } },
   build: {
@@ -25,14 +22,11 @@ export default defineConfig(({ mode }) => ({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
-  server:
-    mode === "mock"
-      ? {}
-      : { proxy: { "/v1": orchestrator, "/readyz": orchestrator, "/healthz": orchestrator } },
+  server: { proxy: { "/v1": orchestrator, "/readyz": orchestrator, "/healthz": orchestrator } },
   test: {
     environment: "happy-dom",
     setupFiles: ["./src/mocks/test-setup.ts"],
     include: ["src/**/*.test.{ts,tsx}"],
     restoreMocks: true,
   },
-}));
+});

@@ -62,7 +62,9 @@ export function StateDot({ state }: { state: string }) {
 
 export function Tag({ tone = "idle", children }: { tone?: Tone; children: string }) {
   return (
-    <span className={cx("inline-block rounded px-1.5 py-0.5 text-xs whitespace-nowrap", BADGE[tone])}>
+    <span
+      className={cx("inline-block rounded px-1.5 py-0.5 text-xs font-normal whitespace-nowrap", BADGE[tone])}
+    >
       {children}
     </span>
   );

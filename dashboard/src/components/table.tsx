@@ -34,7 +34,7 @@ export function Table<Row>({
                 key={column.header}
                 scope="col"
                 className={cx(
-                  "px-4 py-2 font-medium whitespace-nowrap",
+                  "px-3 py-2 font-medium whitespace-nowrap sm:px-4",
                   hidden(column),
                   column.numeric && "text-right",
                 )}
@@ -51,10 +51,10 @@ export function Table<Row>({
                 <td
                   key={column.header}
                   className={cx(
-                    "px-4 py-2 align-middle",
+                    "px-3 py-2 align-middle sm:px-4",
                     hidden(column),
                     column.numeric && "text-right tabular-nums whitespace-nowrap",
-                    column.grow ? "w-full max-w-0 truncate" : "whitespace-nowrap",
+                    column.grow ? "w-full max-w-0 min-w-28 truncate" : "whitespace-nowrap",
                   )}
                 >
                   {column.cell(row)}

@@ -86,7 +86,7 @@ export function createMockState(): MockState {
     }),
     ...Array.from({ length: 24 }, (_, index) =>
       createFakeRun({
-        id: `${RUN}9${index}`.slice(0, 36),
+        id: `${RUN.slice(0, -2)}9${String(index).padStart(2, "0")}`,
         created_at: ago(5000 + index * 700),
         queued_at: ago(5000 + index * 700),
         started_at: ago(4999 + index * 700),

@@ -2,7 +2,7 @@ import type { Plugin } from "vite";
 
 import { createMockApi } from "./server";
 
-/** `npm run mock`: the page with hot reload, answered by the mock server. Sign in with the token `mock`. */
+/** Answers the API of the development server from memory. */
 export function mockApi(): Plugin {
   return {
     name: "opsrail-mock-api",

@@ -1,6 +1,6 @@
 export function Logo() {
   return (
-    <span className="inline-flex items-center gap-2 text-base font-semibold tracking-tight">
+    <span className="flex items-center gap-2 text-base font-semibold tracking-tight">
       <svg viewBox="0 0 32 32" className="size-7" aria-hidden>
         <rect width="32" height="32" rx="7" className="fill-accent-fill" />
         <g stroke="#fff" strokeWidth="2.6" strokeLinecap="round" fill="none">

@@ -1,5 +1,5 @@
 /** `value` from 0 to 1. */
-export function Progress({ value, className = "w-20" }: { value: number; className?: string }) {
+export function Progress({ value, className = "w-32" }: { value: number; className?: string }) {
   const percent = Math.round(value * 100);
   return (
     <span className={`inline-flex shrink-0 items-center gap-2 ${className}`}>

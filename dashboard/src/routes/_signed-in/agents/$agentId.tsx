@@ -41,7 +41,7 @@ function AgentLayout() {
           {agent.error}
         </p>
       )}
-      <nav aria-label={agent.title} className="mb-4 flex gap-5 overflow-x-auto border-b border-line">
+      <nav aria-label={agent.title} className="mb-4 flex gap-3 overflow-x-auto sm:gap-5 border-b border-line">
         <Link to="/agents/$agentId" params={params} activeOptions={{ exact: true }} className={TAB}>
           Overview
         </Link>
