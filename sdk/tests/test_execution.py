@@ -268,6 +268,19 @@ async def test_secrets_of_a_connection_are_masked_everywhere(
     assert "czNjcjN0" not in everything
 
 
+async def test_a_run_waits_for_an_orchestrator_that_is_away(harness: AgentHarness) -> None:
+    harness.orchestration.connections["vault"] = ConnectionSecret(
+        id="1", kind="vault", name="vault", secrets={"token": "open sesame"}
+    )
+    await harness.orchestration.core_goes()
+    running = asyncio.create_task(harness.run("leak", {"text": "return"}))
+    await asyncio.wait({running}, timeout=1)
+    await harness.orchestration.core_comes()
+    run = await running
+    assert run.status.state is RunState.SUCCEEDED
+    assert run.status.attempt == 1
+
+
 async def test_an_artifact_is_stored_and_announced(harness: AgentHarness) -> None:
     run = await harness.run("store", {"text": "payload"})
     (artifact,) = run.artifacts

@@ -107,7 +107,9 @@ class CoreService:
                 raise NotFound(f"there is no connection {wanted!r}") from error
             except SealBroken as error:
                 log.exception("connection.seal_broken", **fields)
-                raise Unavailable("the connection's secrets cannot be opened; set them anew") from error
+                raise Unavailable(
+                    "the connection's secrets cannot be opened; set them anew", code="seal_broken"
+                ) from error
         if opened.kind not in agent.manifest.get("connections", ()):
             OPENED.labels(claims.agent, opened.kind, "refused").inc()
             log.warning("connection.refused", kind=opened.kind, connection=opened.id, **fields)

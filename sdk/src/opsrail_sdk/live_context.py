@@ -1,5 +1,6 @@
 """The contexts that handlers get in a running agent: the protocols of ``context``, on the real bus."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,6 +30,10 @@ ConfigT = TypeVar("ConfigT", bound=BaseModel)
 
 _PATIENCE = timedelta(seconds=30)
 _QUERY_PATIENCE = timedelta(seconds=30)
+_CORE_PATIENCE = timedelta(minutes=5)
+_CORE_PAUSE = timedelta(milliseconds=200)
+_CORE_LONGEST_PAUSE = timedelta(seconds=5)
+_CORE_AWAY = frozenset({"no_responders", "query_timeout", Unavailable.code})
 _PROGRESS_EVERY = timedelta(milliseconds=500)
 
 
@@ -175,7 +180,20 @@ class LiveActionContext(LiveQueryContext[ConfigT]):
         self.workdir = workdir
 
     async def connection(self, id_or_name: str) -> ConnectionSecret:
-        secret = await super().connection(id_or_name)
+        """While the platform itself is away the run waits: that is no failed attempt of the action."""
+        give_up = min(self.now() + _CORE_PATIENCE, self.deadline)
+        pause = _CORE_PAUSE
+        while True:
+            try:
+                secret = await super().connection(id_or_name)
+                break
+            except Unavailable as error:
+                if error.code not in _CORE_AWAY or self.now() + pause >= give_up:
+                    raise
+                if pause == _CORE_PAUSE:
+                    self.line("waiting for the orchestrator to open a connection", stream="system")
+            await asyncio.sleep(pause.total_seconds())
+            pause = min(pause * 2, _CORE_LONGEST_PAUSE)
         self.mask(*secret.secrets.values())
         return secret
 

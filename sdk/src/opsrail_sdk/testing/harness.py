@@ -20,6 +20,7 @@ from typing import Any, Self
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.js.errors import NotFoundError
 from pydantic import SecretStr
 
@@ -78,15 +79,26 @@ class Orchestration:
         self.kid = uuid.uuid4().hex[:8]
         self.connections: dict[str, ConnectionSecret] = {}
         self._generation = 1
+        self._core: Subscription | None = None
 
     async def prepare(self) -> None:
         await ensure_streams(self.bus.js, replicas=1)
         await ensure_artifacts(self.bus.js, self.org, replicas=1)
         jwks = {"keys": [capability.public_jwk(self.key.public_key(), self.kid)]}
         await self.bus.kv.put(subjects.TRUST_BUCKET, JWKS_KEY, orjson.dumps(jwks))
-        await self.bus.nc.subscribe(
+        await self.core_comes()
+
+    async def core_comes(self) -> None:
+        """The orchestrator answers from now on."""
+        self._core = await self.bus.nc.subscribe(
             subjects.query(self.org, subjects.CORE_SERVICE, "connection"), cb=self._open_connection
         )
+
+    async def core_goes(self) -> None:
+        """The orchestrator is away from now on: nobody opens connections."""
+        if self._core is not None:
+            await self._core.unsubscribe()
+            await self.bus.nc.flush()
 
     async def install(self, agent: Agent) -> None:
         """Make the agent's durable consumers."""
