@@ -332,6 +332,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Events
+         * @description Events, newest first by time of receipt.
+         */
+        get: operations["list_events_v1_events_get"];
+        put?: never;
+        /**
+         * Publish Events
+         * @description Publish CloudEvents, structured, batch or binary. The same `source` and `id` sent again is no new event.
+         */
+        post: operations["publish_events_v1_events_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/events/{event_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Event
+         * @description One event; `source` tells apart events that share an id.
+         */
+        get: operations["get_event_v1_events__event_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/runs": {
         parameters: {
             query?: never;
@@ -573,6 +617,26 @@ export interface paths {
         get: operations["metrics_metrics_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/hooks/{connection}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a webhook
+         * @description Proof of the sender: its own signature or token, or `X-Hub-Signature-256` over the raw body with the connection's secret. A repeat gets the same answer and has no second effect.
+         */
+        post: operations["take_hook"];
         delete?: never;
         options?: never;
         head?: never;
@@ -827,6 +891,48 @@ export interface components {
             /** Secret */
             secret: string | null;
         };
+        /**
+         * EventView
+         * @description An event as it is stored.
+         */
+        EventView: {
+            /** Id */
+            id: string;
+            /** Source */
+            source: string;
+            /** Type */
+            type: string;
+            /** Subject */
+            subject: string | null;
+            /**
+             * Time
+             * Format: date-time
+             */
+            time: string;
+            /**
+             * Received At
+             * Format: date-time
+             */
+            received_at: string;
+            /** Connection Id */
+            connection_id: string | null;
+            /** Correlation Id */
+            correlation_id: string | null;
+            /** Traceparent */
+            traceparent: string | null;
+            /** Datacontenttype */
+            datacontenttype: string | null;
+            /** Dataschema */
+            dataschema: string | null;
+            /** Data */
+            data: unknown;
+            /** Data Base64 */
+            data_base64: string | null;
+            /** Extensions */
+            extensions: {
+                [key: string]: unknown;
+            } | null;
+        };
         /** Health */
         Health: {
             /**
@@ -952,6 +1058,13 @@ export interface components {
             /** Next */
             next?: string | null;
         };
+        /** Page[EventView] */
+        Page_EventView_: {
+            /** Items */
+            items: components["schemas"]["EventView"][];
+            /** Next */
+            next?: string | null;
+        };
         /** Page[RunView] */
         Page_RunView_: {
             /** Items */
@@ -979,6 +1092,14 @@ export interface components {
              * @default
              */
             detail: string;
+        };
+        /**
+         * Published
+         * @description Ids of the events that are on disk, in the order they were sent.
+         */
+        Published: {
+            /** Events */
+            events: string[];
         };
         /** QueryAnswer */
         QueryAnswer: {
@@ -3534,6 +3655,405 @@ export interface operations {
             };
         };
     };
+    list_events_v1_events_get: {
+        parameters: {
+            query?: {
+                /** @description Exact type, or a prefix that ends in `.*` */
+                type?: string | null;
+                source?: string | null;
+                subject?: string | null;
+                correlation_id?: string | null;
+                connection_id?: string | null;
+                /** @description Received at this time or later */
+                since?: string | null;
+                /** @description Most items in the answer */
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_EventView_"];
+                };
+            };
+            /** @description Bad request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Token missing, unknown or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Scope missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflicts with the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not understood */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    publish_events_v1_events_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/cloudevents+json": {
+                    /**
+                     * Specversion
+                     * @default 1.0
+                     */
+                    specversion?: string;
+                    /** Id */
+                    id: string;
+                    /** Source */
+                    source: string;
+                    /** Type */
+                    type: string;
+                    /** Subject */
+                    subject?: string | null;
+                    /**
+                     * Time
+                     * Format: date-time
+                     */
+                    time?: string;
+                    /** Datacontenttype */
+                    datacontenttype?: string | null;
+                    /** Dataschema */
+                    dataschema?: string | null;
+                    /** Data */
+                    data?: unknown;
+                    /** Data Base64 */
+                    data_base64?: string | null;
+                    /** Orgid */
+                    orgid?: string | null;
+                    /** Correlationid */
+                    correlationid?: string | null;
+                    /** Connectionid */
+                    connectionid?: string | null;
+                    /** Traceparent */
+                    traceparent?: string | null;
+                } & {
+                    [key: string]: unknown;
+                };
+                "application/cloudevents-batch+json": ({
+                    /**
+                     * Specversion
+                     * @default 1.0
+                     */
+                    specversion?: string;
+                    /** Id */
+                    id: string;
+                    /** Source */
+                    source: string;
+                    /** Type */
+                    type: string;
+                    /** Subject */
+                    subject?: string | null;
+                    /**
+                     * Time
+                     * Format: date-time
+                     */
+                    time?: string;
+                    /** Datacontenttype */
+                    datacontenttype?: string | null;
+                    /** Dataschema */
+                    dataschema?: string | null;
+                    /** Data */
+                    data?: unknown;
+                    /** Data Base64 */
+                    data_base64?: string | null;
+                    /** Orgid */
+                    orgid?: string | null;
+                    /** Correlationid */
+                    correlationid?: string | null;
+                    /** Connectionid */
+                    connectionid?: string | null;
+                    /** Traceparent */
+                    traceparent?: string | null;
+                } & {
+                    [key: string]: unknown;
+                })[];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Published"];
+                };
+            };
+            /** @description Bad request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Token missing, unknown or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Scope missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflicts with the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not understood */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_event_v1_events__event_id__get: {
+        parameters: {
+            query?: {
+                source?: string | null;
+            };
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventView"];
+                };
+            };
+            /** @description Bad request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Token missing, unknown or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Scope missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflicts with the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not understood */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_runs_v1_runs_get: {
         parameters: {
             query?: {
@@ -4704,6 +5224,92 @@ export interface operations {
             };
             /** @description Too many requests */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    take_hook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `sha256=` and the hex HMAC-SHA256 of the body */
+                "X-Hub-Signature-256"?: string;
+            };
+            path: {
+                connection: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            /** @description The events are on disk */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        events: string[];
+                        ignored: string[];
+                    };
+                };
+            };
+            /** @description Token missing, unknown or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Method not allowed */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Body too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not understood */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -113,20 +113,8 @@ export type Connection = Omit<Schemas["ConnectionView"], "settings"> & { setting
 export type ConnectionWithSecret = Connection & Pick<Schemas["ConnectionWithSecret"], "secret">;
 
 /** As it is stored, with the platform's extensions as columns. */
-export type Event = {
-  id: string;
-  source: string;
-  type: string;
-  subject: string | null;
-  time: string;
-  received_at: string;
-  connection_id: string | null;
-  correlation_id: string | null;
-  traceparent: string | null;
-  datacontenttype: string | null;
-  dataschema: string | null;
+export type Event = Omit<Schemas["EventView"], "data" | "extensions"> & {
   data: Json;
-  data_base64: string | null;
   extensions: JsonObject | null;
 };
 /** As it travels, and as the live stream tells it: CloudEvents structured JSON. */

@@ -7,6 +7,7 @@ import { Problem } from "@/api/problem";
 import { Button } from "./button";
 import { CopyButton } from "./copy-button";
 import { cx } from "./cx";
+import { Prose } from "./prose";
 
 export function Empty({
   title,
@@ -57,6 +58,7 @@ export function ProblemNotice({
   compact?: boolean;
 }) {
   const problem = asProblem(error);
+  const fields = problem.errors.filter((item) => item.message !== problem.message);
   return (
     <div
       role="alert"
@@ -66,10 +68,12 @@ export function ProblemNotice({
         <CircleAlert className="mt-0.5 size-4 shrink-0 text-bad" aria-hidden />
         <div className="min-w-0 flex-1">
           <p className="font-medium">{problem.title}</p>
-          <p className="break-words">{problem.message}</p>
-          {problem.errors.length > 0 && (
+          <p className="break-words">
+            <Prose text={problem.message} />
+          </p>
+          {fields.length > 0 && (
             <ul className="mt-1 list-disc pl-4">
-              {problem.errors.map((item) => (
+              {fields.map((item) => (
                 <li key={item.field + item.message}>
                   <code className="font-mono text-xs">{item.field}</code>: {item.message}
                 </li>

@@ -6,6 +6,8 @@ import {
   type TextareaHTMLAttributes,
 } from "react";
 
+import { Prose } from "./prose";
+
 type Wiring = { id: string; "aria-describedby": string | undefined; "aria-invalid": true | undefined };
 
 /** A label, its control, a hint and an error, wired together for screen readers. */
@@ -33,7 +35,7 @@ export function Field({
       {children({ id, "aria-describedby": described, "aria-invalid": error ? true : undefined })}
       {hint && (
         <p id={`${id}-hint`} className="text-xs text-soft">
-          {hint}
+          {typeof hint === "string" ? <Prose text={hint} /> : hint}
         </p>
       )}
       {error && (

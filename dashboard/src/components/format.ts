@@ -61,9 +61,32 @@ export function duration(iso: string): string {
   return parts.join(" ") || "none";
 }
 
-/** `snake_case` as a heading. */
+const INITIALISMS = new Set([
+  "api",
+  "arn",
+  "aws",
+  "cpu",
+  "dns",
+  "gcp",
+  "http",
+  "https",
+  "id",
+  "ip",
+  "json",
+  "sha",
+  "tls",
+  "ttl",
+  "uri",
+  "url",
+  "yaml",
+]);
+
+/** `snake_case` as a heading, such as `API URL` for `api_url`. */
 export function words(name: string): string {
-  const text = name.replaceAll("_", " ");
+  const text = name
+    .split("_")
+    .map((word) => (INITIALISMS.has(word) ? word.toUpperCase() : word))
+    .join(" ");
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 

@@ -19,14 +19,28 @@ const ROW_PX = 20;
 const NEAR_END_PX = 40;
 const NOTHING_FOLDED: ReadonlySet<string> = new Set();
 
-export function LogViewer({ lines, live, name }: { lines: readonly LogLine[]; live: boolean; name: string }) {
+/**
+ * @param live more lines may come.
+ * @param fromEnd begin at the last line, and stay there until someone scrolls away.
+ */
+export function LogViewer({
+  lines,
+  live,
+  fromEnd,
+  name,
+}: {
+  lines: readonly LogLine[];
+  live: boolean;
+  fromEnd: boolean;
+  name: string;
+}) {
   "use no memo";
   const box = useRef<HTMLDivElement>(null);
   const [folded, setFolded] = useState<ReadonlySet<string>>(NOTHING_FOLDED);
   const [search, setSearch] = useState("");
   const [hit, setHit] = useState(0);
   const [times, setTimes] = useState(false);
-  const [follow, setFollow] = useState(live);
+  const [follow, setFollow] = useState(fromEnd);
   const rows = useMemo(() => buildRows(lines, search ? NOTHING_FOLDED : folded), [lines, folded, search]);
   const hits = useMemo(() => findHits(rows, search), [rows, search]);
   // A virtualiser hands out functions that change their answers, which is why this component opts out of memoising.

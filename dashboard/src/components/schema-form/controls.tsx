@@ -5,6 +5,7 @@ import type { Json, JsonSchema } from "@/api/types";
 
 import { Input, Select, TextArea } from "../field";
 import { duration } from "../format";
+import { Prose } from "../prose";
 import { useForm } from "./context";
 import { toIsoDuration } from "./validate";
 
@@ -16,14 +17,15 @@ type ControlProps = {
   onChange: (value: Json | undefined) => void;
 };
 
-function show(value: Json): string {
-  return typeof value === "string" ? value : JSON.stringify(value);
+function show(schema: JsonSchema, value: Json): string {
+  if (typeof value !== "string") return JSON.stringify(value);
+  return schema.format === "duration" ? duration(value) : value;
 }
 
 function placeholder(schema: JsonSchema): string | undefined {
   if (schema.default !== undefined && schema.default !== null && schema.default !== "")
-    return `default: ${show(schema.default)}`;
-  return schema.examples?.[0] === undefined ? undefined : `such as ${show(schema.examples[0])}`;
+    return `default: ${show(schema, schema.default)}`;
+  return schema.examples?.[0] === undefined ? undefined : `such as ${show(schema, schema.examples[0])}`;
 }
 
 export function TextControl({ wiring, schema, format, value, onChange }: ControlProps & { format: string }) {
@@ -102,7 +104,9 @@ export function ChoiceControl({
   onChange,
 }: ControlProps & { options: Json[]; optional: boolean }) {
   const fallback =
-    schema.default === undefined || schema.default === null ? "none" : `default: ${show(schema.default)}`;
+    schema.default === undefined || schema.default === null
+      ? "none"
+      : `default: ${show(schema, schema.default)}`;
   const first: [string, string][] = optional
     ? [["", fallback]]
     : value === undefined
@@ -116,7 +120,10 @@ export function ChoiceControl({
       onChange={(event) =>
         onChange(event.target.value === "" ? undefined : options[Number(event.target.value)])
       }
-      options={[...first, ...options.map((option, at): [string, string] => [String(at), show(option)])]}
+      options={[
+        ...first,
+        ...options.map((option, at): [string, string] => [String(at), show(schema, option)]),
+      ]}
     />
   );
 }
@@ -151,7 +158,7 @@ export function BooleanControl({
         </label>
         {hint && (
           <p id={`${id}-hint`} className="text-xs text-soft">
-            {hint}
+            <Prose text={hint} />
           </p>
         )}
         {error && <p className="text-xs text-bad">{error}</p>}

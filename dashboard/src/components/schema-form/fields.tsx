@@ -6,6 +6,7 @@ import type { Json, JsonObject, JsonSchema } from "@/api/types";
 import { Button } from "../button";
 import { Field } from "../field";
 import { words } from "../format";
+import { Prose } from "../prose";
 import { useForm } from "./context";
 import { BooleanControl, ChoiceControl, JsonControl, NumberControl, TextControl } from "./controls";
 import { MapFields } from "./map-fields";
@@ -34,7 +35,9 @@ export function ObjectFields({
   const shape = shapeOf(resolve(schema, root).schema);
   if (shape.kind !== "object") return null;
   if (shape.properties.length === 0) return <p className="text-sm text-soft">There is nothing to fill in.</p>;
-  return shape.properties.map(([name, child, required]) => (
+  const needed = shape.properties.filter(([, , required]) => required);
+  const rest = shape.properties.filter(([, , required]) => !required);
+  return [...needed, ...rest].map(([name, child, required]) => (
     <SchemaField
       key={name}
       name={name}
@@ -61,11 +64,11 @@ function SchemaField({
   const { root, errors } = useForm();
   const { schema } = resolve(node, root);
   const shape = shapeOf(schema);
-  const label = schema.title && schema.title !== schema.type ? schema.title : words(name);
+  const label = titleOf(schema, name);
   const error = errors[path];
   if (shape.kind === "object") {
     return (
-      <Group label={words(name)} hint={schema.description} error={error}>
+      <Group label={label} hint={schema.description} error={error}>
         <ObjectFields schema={schema} value={isObject(value) ? value : {}} path={path} onChange={onChange} />
       </Group>
     );
@@ -215,9 +218,20 @@ function Group({
   return (
     <fieldset className="min-w-0 rounded-md border border-line p-3">
       <legend className="px-1 text-sm font-medium">{label}</legend>
-      {hint && <p className="mb-2 text-xs text-soft">{hint}</p>}
+      {hint && (
+        <p className="mb-2 text-xs text-soft">
+          <Prose text={hint} />
+        </p>
+      )}
       <div className="flex flex-col gap-3">{children}</div>
       {error && <p className="mt-1 text-xs text-bad">{error}</p>}
     </fieldset>
   );
+}
+
+/** The author's title, unless it is only the name again, as pydantic makes it ("Api Url" for `api_url`). */
+function titleOf(schema: JsonSchema, name: string): string {
+  const generated =
+    schema.title?.replaceAll(" ", "").toLowerCase() === name.replaceAll("_", "").toLowerCase();
+  return schema.title && !generated && schema.type !== "object" ? schema.title : words(name);
 }

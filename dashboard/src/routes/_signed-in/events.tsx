@@ -33,7 +33,7 @@ function Events() {
       <PageHeader title="Events">Facts from outside and from agents, as CloudEvents.</PageHeader>
       <form
         key={JSON.stringify(filter)}
-        className="mb-3 flex flex-wrap gap-2"
+        className="mb-3 grid grid-cols-2 gap-2 sm:flex sm:flex-wrap"
         onSubmit={(submit) => {
           submit.preventDefault();
           set(Object.fromEntries(new FormData(submit.currentTarget)) as Search);
@@ -43,28 +43,28 @@ function Events() {
           name="type"
           aria-label="Type"
           placeholder="Type, or prefix such as dev.cdevents.*"
-          className="max-w-72"
+          className="sm:max-w-72"
           defaultValue={filter.type}
         />
         <Input
           name="subject"
           aria-label="Subject"
           placeholder="Subject"
-          className="max-w-44"
+          className="sm:max-w-44"
           defaultValue={filter.subject}
         />
         <Input
           name="source"
           aria-label="Source"
           placeholder="Source"
-          className="max-w-44"
+          className="sm:max-w-44"
           defaultValue={filter.source}
         />
         <Input
           name="correlation_id"
           aria-label="Correlation id"
           placeholder="Correlation id"
-          className="max-w-72"
+          className="sm:max-w-72"
           defaultValue={filter.correlation_id}
         />
         <Button type="submit">Filter</Button>

@@ -4,7 +4,6 @@ import { createFileRoute, Link } from "@tanstack/react-router";
 import { Card, PageHeader } from "@/components/card";
 import { Empty, ProblemNotice, Skeleton } from "@/components/feedback";
 import { Paged } from "@/components/paged";
-import { StateBadge } from "@/components/state-badge";
 import { Ago } from "@/components/time";
 import { agentsQuery } from "@/features/agents/api/list-agents";
 import { AgentCard } from "@/features/agents/components/agent-card";
@@ -108,22 +107,22 @@ function FailedLately() {
       {runs.data && items.length === 0 && <p className="p-4 text-sm text-soft">Nothing has failed.</p>}
       <ul className="flex flex-col divide-y divide-line">
         {items.map((run) => (
-          <li key={run.id} className="flex items-center gap-2.5 px-4 py-2 text-sm">
-            <StateBadge state={run.state} />
-            <Link
-              to="/runs/$runId"
-              params={{ runId: run.id }}
-              className="min-w-0 flex-1 truncate hover:underline"
-              title={run.error?.message}
-            >
-              <span className="font-medium text-accent">
+          <li key={run.id} className="px-4 py-2 text-sm">
+            <div className="flex items-baseline justify-between gap-3">
+              <Link
+                to="/runs/$runId"
+                params={{ runId: run.id }}
+                className="truncate font-medium text-accent hover:underline"
+              >
                 {run.agent}.{run.action}
-              </span>{" "}
-              <span className="text-soft">{run.error?.message}</span>
-            </Link>
-            <span className="shrink-0 text-xs text-soft">
-              <Ago at={run.finished_at} />
-            </span>
+              </Link>
+              <span className="shrink-0 text-xs text-soft">
+                <Ago at={run.finished_at} />
+              </span>
+            </div>
+            <p className="truncate text-xs text-bad" title={run.error?.message}>
+              {run.error?.message ?? run.state}
+            </p>
           </li>
         ))}
       </ul>

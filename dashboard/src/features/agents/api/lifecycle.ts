@@ -9,6 +9,6 @@ export const installAgent = (module: string) =>
 export const enableAgent = (id: string, backlog: Backlog) =>
   api.post<Agent>(`/agents/${id}/enable`, { backlog });
 export const disableAgent = (id: string) => api.post<Agent>(`/agents/${id}/disable`);
-export const upgradeAgent = (id: string, module: string) =>
-  api.post<Agent>(`/agents/${id}/upgrade`, { module });
+/** To the version of its package that is present now. Answered once that lives; a rolled back one is a problem. */
+export const upgradeAgent = (id: string) => api.post<Agent>(`/agents/${id}/upgrade`);
 export const uninstallAgent = (id: string) => api.delete(`/agents/${id}`);

@@ -7,6 +7,7 @@ import { useGuard } from "@/api/me";
 import type { ActionSpec, Agent, JsonObject } from "@/api/types";
 import { Button } from "@/components/button";
 import { duration } from "@/components/format";
+import { Prose } from "@/components/prose";
 import { Modal } from "@/components/modal";
 import { SchemaForm } from "@/components/schema-form/schema-form";
 import { Tag } from "@/components/state-badge";
@@ -28,7 +29,9 @@ export function ActionCard({ agent, action }: { agent: Agent; action: ActionSpec
           </code>
           <Tag tone={RISK[action.risk]}>{action.risk}</Tag>
         </p>
-        <p className="mt-0.5 text-sm whitespace-pre-line text-soft">{action.description}</p>
+        <p className="mt-0.5 text-sm text-soft">
+          <Prose text={action.description} />
+        </p>
         <p className="mt-1 text-xs text-soft">
           {[
             action.idempotent ? "safe to repeat" : "stops for a person if interrupted",

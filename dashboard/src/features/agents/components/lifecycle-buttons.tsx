@@ -85,7 +85,7 @@ export function LifecycleButtons({ agent }: { agent: Agent }) {
         verb="Upgrade"
         danger={false}
         icon={<ArrowUpCircle className="size-4" aria-hidden />}
-        act={() => upgradeAgent(agent.id, agent.module).then(refresh)}
+        act={() => upgradeAgent(agent.id).then(refresh)}
       >
         <p>
           The version of {agent.module} that is present now starts beside {agent.version}, and takes over once

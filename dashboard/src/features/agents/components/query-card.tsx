@@ -6,6 +6,7 @@ import { Button } from "@/components/button";
 import { Card } from "@/components/card";
 import { duration } from "@/components/format";
 import { JsonView } from "@/components/json-view";
+import { Prose } from "@/components/prose";
 import { SchemaForm } from "@/components/schema-form/schema-form";
 
 import { runQuery } from "../api/run-query";
@@ -28,7 +29,11 @@ export function QueryCard({ agent, query }: { agent: Agent; query: QuerySpec }) 
       }
     >
       <div className="flex flex-col gap-4 p-4">
-        {query.description && <p className="text-sm whitespace-pre-line text-soft">{query.description}</p>}
+        {query.description && (
+          <p className="text-sm text-soft">
+            <Prose text={query.description} />
+          </p>
+        )}
         <SchemaForm
           schema={query.input_schema}
           problem={ask.error}

@@ -47,7 +47,9 @@ export function LiveEvents({
       }
     >
       {shown.length > 0 ? (
-        <EventTable events={shown} select={select} selected={selected} />
+        <div className="max-h-96 overflow-y-auto">
+          <EventTable events={shown} select={select} selected={selected} />
+        </div>
       ) : (
         <Empty title={stream.state === "open" ? "Listening" : "Not connected"}>
           {type

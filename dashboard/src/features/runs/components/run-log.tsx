@@ -4,7 +4,7 @@ import { Empty, ProblemNotice, Skeleton } from "@/components/feedback";
 import { LogViewer } from "@/components/log-viewer/log-viewer";
 
 import { useRunLog } from "../api/run-log";
-import { isFinished } from "../states";
+import { isBad, isFinished } from "../states";
 
 const NOTES = {
   connecting: "connecting…",
@@ -29,7 +29,12 @@ export function RunLogCard({ run }: { run: Run }) {
     >
       {log.problem && <ProblemNotice error={log.problem} />}
       {log.lines.length > 0 ? (
-        <LogViewer lines={log.lines} live={!over} name={`${run.agent}-${run.action}-${run.id}`} />
+        <LogViewer
+          lines={log.lines}
+          live={!over}
+          fromEnd={!over || isBad(run.state)}
+          name={`${run.agent}-${run.action}-${run.id}`}
+        />
       ) : log.state === "connecting" ? (
         <Skeleton />
       ) : (

@@ -33,10 +33,10 @@ function Runs() {
       <PageHeader title="Runs">
         Everything that agents were asked to do. The list follows what happens.
       </PageHeader>
-      <div className="mb-3 flex flex-wrap gap-2">
+      <div className="mb-3 grid grid-cols-2 gap-2 sm:flex sm:flex-wrap">
         <Select
           aria-label="Agent"
-          className="max-w-44"
+          className="sm:max-w-44"
           value={filter.agent ?? ""}
           onChange={(event) => set({ agent: event.target.value, action: undefined })}
           options={[
@@ -47,7 +47,7 @@ function Runs() {
         {actions.length > 0 && (
           <Select
             aria-label="Action"
-            className="max-w-44"
+            className="sm:max-w-44"
             value={filter.action ?? ""}
             onChange={(event) => set({ action: event.target.value })}
             options={[["", "All actions"], ...actions.map((action) => [action.name, action.title] as const)]}
@@ -55,7 +55,7 @@ function Runs() {
         )}
         <Select
           aria-label="State"
-          className="max-w-44"
+          className="sm:max-w-44"
           value={filter.state ?? ""}
           onChange={(event) => set({ state: event.target.value })}
           options={[
@@ -67,7 +67,7 @@ function Runs() {
           key={filter.correlation_id}
           aria-label="Correlation id"
           placeholder="Correlation id"
-          className="max-w-72"
+          className="sm:max-w-72"
           defaultValue={filter.correlation_id ?? ""}
           onKeyDown={(event) =>
             event.key === "Enter" && set({ correlation_id: event.currentTarget.value.trim() })
