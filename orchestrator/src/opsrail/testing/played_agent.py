@@ -53,7 +53,7 @@ class PlayedAgent:
     sequences: dict[str, int] = field(default_factory=dict)
 
     async def take(self) -> tuple[Msg, ActionCommand]:
-        (message,) = await self.pull.fetch(1, timeout=5)
+        (message,) = await self.pull.fetch(1, timeout=20)
         return message, ActionCommand.model_validate_json(message.data)
 
     async def report(self, run_id: str, state: RunState, *, attempt: int = 1, **values: Any) -> int:

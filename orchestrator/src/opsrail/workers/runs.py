@@ -6,7 +6,9 @@ from opsrail.workers.canceller import Canceller
 from opsrail.workers.dispatcher import Dispatcher
 from opsrail.workers.requests import Requests
 from opsrail.workers.results import Results
+from opsrail.workers.retention import Retention
 from opsrail.workers.runner import Worker
+from opsrail.workers.sweeper import Sweeper
 
 
 def run_workers(container: Container) -> list[Worker]:
@@ -18,4 +20,6 @@ def run_workers(container: Container) -> list[Worker]:
         Results(database, bus, hints, keep_artifacts=container.settings.retention.artifacts),
         Canceller(database, bus, hints),
         Announcer(database, bus, hints),
+        Sweeper(database, bus, hints),
+        Retention(database, bus, keep_runs=container.settings.retention.runs),
     ]

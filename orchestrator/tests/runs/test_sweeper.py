@@ -1,0 +1,62 @@
+"""Runs that nothing moves any more."""
+
+from datetime import timedelta
+
+import httpx
+from sqlalchemy import text
+
+from opsrail.testing.orchestrator import Orchestrator
+from opsrail.testing.played_agent import PlayedAgent
+from opsrail.workers.sweeper import Sweeper
+from opsrail_sdk.contracts import subjects
+from opsrail_sdk.contracts.run import RunState
+
+
+def sweeper(orchestrator: Orchestrator) -> Sweeper:
+    parts = orchestrator.container
+    return Sweeper(parts.database, parts.bus, parts.hints, quiet=timedelta(0))
+
+
+async def make(client: httpx.AsyncClient) -> str:
+    made = await client.post("/v1/runs", json={"agent": "calc", "action": "add", "input": {"a": 1, "b": 2}})
+    ident: str = made.json()["id"]
+    return ident
+
+
+async def test_a_lost_command_is_sent_again_if_nobody_began_it(
+    orchestrator: Orchestrator, agent: PlayedAgent, client: httpx.AsyncClient
+) -> None:
+    run_id = await make(client)
+    await agent.take()
+    await orchestrator.container.bus.js.purge_stream(subjects.ACTIONS)
+    await sweeper(orchestrator).round()
+    _, command = await agent.take()
+    assert command.run_id == run_id
+
+
+async def test_a_begun_run_without_command_is_interrupted_and_one_with_it_left_alone(
+    orchestrator: Orchestrator, agent: PlayedAgent, client: httpx.AsyncClient
+) -> None:
+    alive, lost = await make(client), await make(client)
+    for run_id in (alive, lost):
+        message, command = await agent.take()
+        await agent.report(command.run_id, RunState.RUNNING)
+        if command.run_id == lost:
+            await message.ack_sync()
+        await client.get(f"/v1/runs/{run_id}", params={"wait": 0.2})
+    await sweeper(orchestrator).round()
+    over = (await client.get(f"/v1/runs/{lost}", params={"wait": 20})).json()
+    assert (over["state"], over["error"]["code"]) == ("interrupted", "command_lost")
+    assert (await client.get(f"/v1/runs/{alive}")).json()["state"] == "running"
+
+
+async def test_a_run_whose_agent_is_gone_is_interrupted(
+    orchestrator: Orchestrator, agent: PlayedAgent, client: httpx.AsyncClient
+) -> None:
+    run_id = await make(client)
+    await agent.take()
+    async with orchestrator.container.database.across() as session:
+        await session.execute(text("DELETE FROM agents"))
+    await sweeper(orchestrator).round()
+    over = (await client.get(f"/v1/runs/{run_id}", params={"wait": 20})).json()
+    assert (over["state"], over["error"]["code"]) == ("interrupted", "agent_gone")
