@@ -61,7 +61,11 @@ def upgrade() -> None:
 
 
 def _partition_functions() -> None:
-    """Partitions belong to the owner of the table, so the loops that keep them call these with the owner's rights."""
+    """Partitions belong to the owner of the table, so the loops that keep them call these with the owner's rights.
+
+    A partition has no policies of its own, since ``COPY`` refuses a table that has: it is reached through ``events``,
+    whose policies hold then, and by itself only by ``opsrail_worker``, which may insert into it and nothing else.
+    """
     op.execute(
         """
         CREATE FUNCTION events_ensure_partitions(first date, last date) RETURNS int
@@ -81,8 +85,7 @@ def _partition_functions() -> None:
               EXECUTE format(
                 'CREATE TABLE %I PARTITION OF events FOR VALUES FROM (%L) TO (%L)', partition, day, day + 1
               );
-              EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', partition);
-              EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', partition);
+              EXECUTE format('GRANT INSERT ON %I TO opsrail_worker', partition);
               made := made + 1;
             END IF;
           END LOOP;

@@ -14,7 +14,12 @@ from opsrail.testing.orchestrator import _admin, _named
 TABLES = """
     SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity, pg_get_userbyid(c.relowner) AS owner
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND c.relname <> 'alembic_version'
+    WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND c.relname <> 'alembic_version' AND NOT c.relispartition
+"""
+REACHED = """
+    SELECT c.relname, privilege FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
+      unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE}'::text[]) AS privilege
+    WHERE n.nspname = 'public' AND c.relispartition AND c.relkind = 'r' AND has_table_privilege(%s, c.oid, privilege)
 """
 
 
@@ -24,6 +29,14 @@ async def test_every_table_is_fenced_and_owned_by_another_role(database: Databas
     assert len(tables) >= 4
     assert [table.relname for table in tables if not (table.relrowsecurity and table.relforcerowsecurity)] == []
     assert {table.owner for table in tables} == {"opsrail"}
+
+
+async def test_a_partition_is_reached_through_its_fenced_table_alone(database: Database) -> None:
+    async with database.raw_across() as connection:
+        application = await (await connection.execute(REACHED, ["opsrail_app"])).fetchall()
+        worker = await (await connection.execute(REACHED, ["opsrail_worker"])).fetchall()
+    assert application == []
+    assert {privilege for _, privilege in worker} == {"INSERT"}
 
 
 async def test_every_table_has_an_organisation(database: Database) -> None:

@@ -35,8 +35,9 @@ async def drained(bus: Bus) -> None:
     async with asyncio.timeout(20):
         while True:
             with suppress(NotFoundError):
+                written = (await bus.js.stream_info(subjects.EVENTS)).state.last_seq
                 info = await bus.js.consumer_info(subjects.EVENTS, CONSUMER)
-                if not info.num_pending and not info.num_ack_pending:
+                if info.ack_floor and info.ack_floor.stream_seq >= written and not info.num_ack_pending:
                     return
             await asyncio.sleep(0.02)
 

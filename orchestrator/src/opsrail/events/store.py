@@ -1,8 +1,9 @@
-"""Writing events in bulk: ``COPY`` into a staging table, then one insert of what is new. For ``workers.projector``.
+"""Writing events in bulk. For ``workers.projector``.
 
-``COPY`` cannot go straight into ``events``, since row-level security is forced on it; and the insert is where repeats
-are caught: on the same day by the primary key; on another day, that is in another partition, by looking around for
-``REPEAT_WINDOW``. A lock per organisation keeps two projectors from looking past each other.
+Almost always all rows of a batch are new and of one day. Then they are copied straight into the day's partition,
+once a look around for ``REPEAT_WINDOW`` found none of them on another day; on the same day the primary key is the
+judge. Where it objects, or several days meet, the batch goes the longer way: into a staging table, and from there by
+one insert of what is new. A lock per organisation keeps two projectors from looking past each other.
 """
 
 from collections.abc import Collection, Sequence
@@ -10,6 +11,8 @@ from datetime import timedelta
 from uuid import UUID
 
 import psycopg
+from psycopg import sql
+from psycopg.errors import UniqueViolation
 
 from opsrail.events.rows import COLUMNS, Rejected, Row
 
@@ -17,13 +20,23 @@ REPEAT_WINDOW = timedelta(days=4)
 """How far from each other repeats of an event are recognised: GitHub redelivers for 3 days."""
 
 _COLUMNS = ", ".join(COLUMNS)
-_STAGING = "CREATE TEMP TABLE IF NOT EXISTS events_staging (LIKE events) ON COMMIT DELETE ROWS"
-_COPY = f"COPY events_staging ({_COLUMNS}) FROM STDIN (NULL '')"
 _LOCK = (
     "SELECT pg_advisory_xact_lock(hashtextextended('events:' || org, 0)) FROM unnest(%s::text[]) AS org ORDER BY org"
 )
-# A plan that reads whole partitions would look cheap to a planner that knows nothing of the staging table.
+# A plan that reads whole partitions would look cheap to a planner that knows nothing of the rows' number.
 _PLAN = "SELECT set_config(name, 'off', true) FROM unnest('{enable_hashjoin,enable_mergejoin,jit}'::text[]) AS name"
+_INHABITED = """
+SELECT day::text
+  FROM generate_series(%(day)s::date - %(window)s, %(day)s::date + %(window)s, interval '1 day') AS day
+ WHERE day <> %(day)s::date AND EXISTS (SELECT FROM events e WHERE e.received_on = day::date)
+"""
+_REPEATED = """
+SELECT s.org_id::text, s.source, s.id
+  FROM unnest(%(orgs)s::uuid[], %(sources)s::text[], %(ids)s::text[]) AS s (org_id, source, id)
+  JOIN events e ON e.org_id = s.org_id AND e.id = s.id AND e.source = s.source
+ WHERE e.received_on = ANY(%(days)s::date[])
+"""
+_STAGING = "CREATE TEMP TABLE IF NOT EXISTS events_staging (LIKE events) ON COMMIT DELETE ROWS"
 _INSERT = f"""
 INSERT INTO events ({_COLUMNS})
 SELECT {_COLUMNS} FROM events_staging s
@@ -46,18 +59,47 @@ async def write(connection: psycopg.AsyncConnection, rows: Sequence[Row], days: 
 
     Args:
         rows: no identity twice.
-        days: on which they were received, ISO.
+        days: on which they were received, ISO; their partitions exist.
     """
-    await connection.execute(_STAGING)
     async with connection.cursor() as cursor:
-        async with cursor.copy(_COPY) as copy:
-            await copy.write(b"".join(row.line for row in rows))
         await cursor.execute(_PLAN)
         await cursor.execute(_LOCK, [sorted({row.identity[0] for row in rows})])
+        if len(days) == 1:
+            day = next(iter(days))
+            new = await _of_no_other_day(cursor, rows, day)
+            try:
+                async with connection.transaction():
+                    await _copy(cursor, sql.Identifier(f"events_{day.replace('-', '')}"), new)
+                return len(new)
+            except UniqueViolation:
+                rows = new
+        await cursor.execute(_STAGING)
+        await _copy(cursor, sql.Identifier("events_staging"), rows)
         window = {"first": min(days), "last": max(days), "window": REPEAT_WINDOW.days}
         # Planned anew each time: a kept plan would have been made for partitions that were empty then.
         await cursor.execute(_INSERT, window, prepare=False)
         return cursor.rowcount
+
+
+async def _of_no_other_day(cursor: psycopg.AsyncCursor, rows: Sequence[Row], day: str) -> Sequence[Row]:
+    around = {"day": day, "window": REPEAT_WINDOW.days}
+    await cursor.execute(_INHABITED, around, prepare=False)
+    days = [other for (other,) in await cursor.fetchall()]
+    if not days:
+        return rows
+    orgs, sources, ids = zip(*(row.identity for row in rows), strict=True)
+    asked = {"orgs": list(orgs), "sources": list(sources), "ids": list(ids), "days": days}
+    await cursor.execute(_REPEATED, asked, prepare=False)
+    repeated = set(await cursor.fetchall())
+    return [row for row in rows if row.identity not in repeated] if repeated else rows
+
+
+async def _copy(cursor: psycopg.AsyncCursor, table: sql.Identifier, rows: Sequence[Row]) -> None:
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (NULL '')").format(
+        table, sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
+    )
+    async with cursor.copy(statement) as copy:
+        await copy.write(b"".join(row.line for row in rows))
 
 
 async def ensure_days(connection: psycopg.AsyncConnection, days: Collection[str]) -> None:
