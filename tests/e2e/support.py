@@ -120,14 +120,12 @@ def log_of(client: httpx.Client, run_id: str) -> list[str]:
     return [line["text"] for line in client.get(f"/v1/runs/{run_id}/logs", params={"limit": 5000}).json()["items"]]
 
 
-def healthy(stack: Stack) -> bool:
-    """Whether the stack is ready and its six agents work."""
+def unwell(stack: Stack) -> set[str]:
+    """Agents and parts of the stack that do not work."""
     with stack.client() as client:
-        states = {agent["id"]: agent["state"] for agent in items(client, "/v1/agents")}
-        ready = client.get("/readyz").status_code == 200
-    return ready and {states.get(agent) for agent in ("ci", "cd", "iac", "monitoring", "cloud", "finops")} == {
-        "enabled"
-    }
+        agents = {agent["id"] for agent in items(client, "/v1/agents") if agent["state"] in {"failed", "degraded"}}
+        parts = {part["name"] for part in client.get("/readyz").json()["parts"] if not part["ready"]}
+    return agents | parts
 
 
 def missing(what: str) -> NoReturn:

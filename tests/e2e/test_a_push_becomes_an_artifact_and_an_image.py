@@ -1,4 +1,4 @@
-"""A signed GitHub push becomes a run, an artifact, an image, a commit status and CDEvents; a repeat changes nothing."""
+"""A signed push becomes a run, an artifact, an image, a commit status and CDEvents; a repeat changes nothing."""
 
 import hashlib
 import uuid
