@@ -25,6 +25,7 @@ export default defineConfig({
   server: { proxy: { "/v1": orchestrator, "/readyz": orchestrator, "/healthz": orchestrator } },
   test: {
     environment: "happy-dom",
+    environmentOptions: { happyDOM: { settings: { fetch: { disableSameOriginPolicy: true } } } },
     setupFiles: ["./src/mocks/test-setup.ts"],
     include: ["src/**/*.test.{ts,tsx}"],
     restoreMocks: true,

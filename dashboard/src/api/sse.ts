@@ -68,11 +68,11 @@ function sleep(ms: number, signal: AbortSignal): Promise<void> {
     function done() {
       clearTimeout(timer);
       signal.removeEventListener("abort", done);
-      globalThis.removeEventListener("online", done);
+      window.removeEventListener("online", done);
       resolve();
     }
     signal.addEventListener("abort", done);
-    globalThis.addEventListener("online", done);
+    window.addEventListener("online", done);
   });
 }
 

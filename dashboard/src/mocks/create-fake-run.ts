@@ -1,4 +1,4 @@
-import type { LogLine, Run } from "../api/types";
+import type { Run } from "../api/types";
 
 const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
 
@@ -30,19 +30,6 @@ export function createFakeRun(overrides: Partial<Run> = {}): Run {
     queued_at: ago(192),
     started_at: ago(191),
     finished_at: ago(120),
-    ...overrides,
-  };
-}
-
-export function createFakeLogLine(position: number, overrides: Partial<LogLine> = {}): LogLine {
-  return {
-    position,
-    attempt: 1,
-    n: position,
-    at: new Date(Date.UTC(2026, 10, 21, 4, 0, position)).toISOString(),
-    stream: "stdout",
-    text: `line ${position}`,
-    step: null,
     ...overrides,
   };
 }

@@ -5,7 +5,8 @@ import type { Agent, Connection, Run } from "../api/types";
 
 import { fakeConnectionKinds } from "./create-fake-connection";
 import { createFakeEvent } from "./create-fake-event";
-import { createFakeLogLine, createFakeRun } from "./create-fake-run";
+import { createFakeLogLine } from "./create-fake-log-line";
+import { createFakeRun } from "./create-fake-run";
 import { createFakeToken } from "./create-fake-token";
 import { answerQuery } from "./queries";
 import { createMockState, type MockState } from "./state";

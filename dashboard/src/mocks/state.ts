@@ -4,7 +4,8 @@ import type { Agent, Artifact, Connection, Event, LogLine, Run, Token } from "..
 import { createFakeArtifact } from "./create-fake-artifact";
 import { createFakeConnection } from "./create-fake-connection";
 import { createFakeEvent } from "./create-fake-event";
-import { createFakeLogLine, createFakeRun } from "./create-fake-run";
+import { createFakeLogLine } from "./create-fake-log-line";
+import { createFakeRun } from "./create-fake-run";
 import { createFakeToken } from "./create-fake-token";
 import { fakeAgents } from "./fake-agents";
 

@@ -155,7 +155,7 @@ export function LogViewer({
           const { scrollTop, scrollHeight, clientHeight } = event.currentTarget;
           if (live && scrollHeight - scrollTop - clientHeight < NEAR_END_PX && !search) setFollow(true);
         }}
-        className="h-[28rem] overflow-auto bg-sunken py-2 font-mono text-xs leading-5"
+        className="max-h-[max(28rem,calc(100dvh-24rem))] overflow-auto bg-sunken py-2 font-mono text-xs leading-5"
       >
         <div className="relative w-full" style={{ height: virtual.getTotalSize() }}>
           {virtual.getVirtualItems().map((item) => {

@@ -25,11 +25,6 @@ export function ArtifactTable({ artifacts, showRun = true }: { artifacts: Artifa
     { header: "Name", grow: true, cell: (artifact) => <span className="font-medium">{artifact.name}</span> },
     { header: "Size", numeric: true, cell: (artifact) => bytes(artifact.size) },
     {
-      header: "Type",
-      wide: true,
-      cell: (artifact) => <span className="text-soft">{artifact.media_type}</span>,
-    },
-    {
       header: "Digest",
       wide: true,
       cell: (artifact) => (
@@ -41,6 +36,11 @@ export function ArtifactTable({ artifacts, showRun = true }: { artifacts: Artifa
     },
     ...(showRun
       ? [
+          {
+            header: "Type",
+            wide: true,
+            cell: (artifact: Artifact) => <span className="text-soft">{artifact.media_type}</span>,
+          },
           {
             header: "Run",
             wide: true,

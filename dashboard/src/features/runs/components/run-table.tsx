@@ -25,9 +25,7 @@ const COLUMNS: Column<Run>[] = [
       <span className="inline-flex max-w-full items-center gap-2">
         {run.dry_run && <Tag tone="info">dry run</Tag>}
         {run.state === "running" && run.progress !== null && <Progress value={run.progress} />}
-        <span className="truncate text-soft">
-          {run.error?.message ?? run.message ?? run.concurrency_group}
-        </span>
+        <span className="truncate text-soft">{run.error?.message ?? run.message ?? gist(run)}</span>
       </span>
     ),
   },
@@ -43,4 +41,16 @@ const COLUMNS: Column<Run>[] = [
 
 export function RunTable({ runs, label = "Runs" }: { runs: Run[]; label?: string }) {
   return <Table label={label} columns={COLUMNS} rows={runs} rowKey={(run) => run.id} />;
+}
+
+const SHOWN = 2;
+const LONGEST = 60;
+
+/** A run that says nothing of itself is told apart by what it was asked. */
+function gist(run: Run): string {
+  const values = Object.values(run.input).filter(
+    (value): value is string =>
+      typeof value === "string" && value.length <= LONGEST && !/^[0-9a-f-]{20,}$/.test(value),
+  );
+  return values.slice(0, SHOWN).join(" · ");
 }

@@ -97,11 +97,11 @@ function RunView({ run }: { run: Run }) {
           <div className="flex min-w-0 flex-col gap-4">
             <RunFacts run={run} />
             <Card title="Input">
-              <JsonView value={run.input} label="input" className="m-3" />
+              <JsonView value={run.input} label="input" className="m-3 max-h-[36rem] overflow-auto" />
             </Card>
             {run.output !== null && (
               <Card title="Output">
-                <JsonView value={run.output} label="output" className="m-3" />
+                <JsonView value={run.output} label="output" className="m-3 max-h-[36rem] overflow-auto" />
               </Card>
             )}
           </div>
