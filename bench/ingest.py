@@ -8,6 +8,7 @@ projector beside ``COPY`` and ``pgbench``.
 import argparse
 import asyncio
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -178,22 +179,21 @@ def measure_http(nats_url: str, seconds: float, rounds: int) -> dict[str, dict[s
             asyncio.run(_purge(nats_url))
     events = {name: per_request for name, _, _, per_request, _ in plan}
     medians = {name: _median(found, events[name]) for name, found in answered.items()}
-    medians["JetStream publishes from Python"] = {"requests_s": _middle(publishes), "events_s": _middle(publishes)}
+    medians["JetStream publishes from Python"] = {
+        "requests_s": statistics.median(publishes),
+        "events_s": statistics.median(publishes),
+    }
     return medians
 
 
 def _median(found: Sequence[Answered], per_request: int) -> dict[str, float]:
-    rate = _middle([one.per_second for one in found])
+    rate = statistics.median([one.per_second for one in found])
     return {
         "requests_s": rate,
         "events_s": rate * per_request,
-        "p50_ms": _middle([one.p50 for one in found]),
-        "p99_ms": _middle([one.p99 for one in found]),
+        "p50_ms": statistics.median([one.p50 for one in found]),
+        "p99_ms": statistics.median([one.p99 for one in found]),
     }
-
-
-def _middle(values: Sequence[float]) -> float:
-    return sorted(values)[len(values) // 2]
 
 
 RATIOS = (
