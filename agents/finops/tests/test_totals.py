@@ -12,7 +12,7 @@ import pytest
 from pyarrow import parquet
 from typer.testing import CliRunner
 
-from opsrail_finops.analysis.totals import totals_of
+from opsrail_finops.analysis.totals import totals
 from opsrail_finops.cli import app
 from opsrail_sdk.errors import AgentError, InvalidInput, NotFound
 from opsrail_sdk.testing.harness import AgentHarness
@@ -73,15 +73,15 @@ async def test_files_outside_the_roots(finops: AgentHarness, root: Path, tmp_pat
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"ServiceName,BilledCost\na,1\n", "ChargePeriodStart are missing"),
+        (b"ServiceName,BilledCost\na,1\n", "FOCUS needs ChargePeriodStart"),
         (BILL.replace("0.2,", "zero,").encode(), "row 2, column BilledCost: 'zero'"),
         (BILL.replace("0.2,", "NaN,").encode(), "row 2, column BilledCost"),
         (BILL.replace("2026-01-01T23:30:00Z", "yesterday").encode(), "row 2, column ChargePeriodStart: 'yesterday'"),
-        (BILL.replace("-0.3,1E-3,USD", "-0.3").encode(), "line 5: not as many fields"),
-        (b"\xff\xfe\x00bad", "cannot be read"),
+        (BILL.replace("-0.3,1E-3,USD", "-0.3").encode(), "row 4: has 3 fields, the header 5"),
+        (b"\xff\xfe\x00bad", "no bill"),
         (b"\x1f\x8bnot really gzip", "cannot be read"),
-        (b"PAR1 but not parquet", "cannot be read as Parquet"),
-        (b"", "missing"),
+        (b"PAR1 but not parquet", "cannot be read"),
+        (b"", "empty"),
     ],
 )
 async def test_a_bad_file_is_named_with_row_and_column(
@@ -108,11 +108,11 @@ def test_the_published_sample_adds_up() -> None:
     if not data.is_dir():
         pytest.skip("needs the development data beside the checkout")
     expected = json.loads((data / "totals_service_day_dev.json").read_text())
-    found = totals_of([data / "focus_sample_dev.csv"], ["service", "day"])
+    found = totals([data / "focus_sample_dev.csv"]).totals
     assert [
         {
-            "service": total.service,
-            "day": str(total.day),
+            "service": total.group[0],
+            "day": total.group[1],
             "rows": total.rows,
             "billed": f"{total.billed:f}",
             "effective": f"{total.effective:f}",

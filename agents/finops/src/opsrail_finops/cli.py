@@ -2,12 +2,19 @@
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+if TYPE_CHECKING:
+    from opsrail_finops.analysis.totals import TotalsReport
+
 app = typer.Typer(help="Costs, from files.", no_args_is_help=True)
+
+SHOWN_REFUSALS = 20
 
 
 @app.callback()
@@ -17,36 +24,77 @@ def _group() -> None:
 
 @app.command()
 def totals(
-    files: Annotated[list[Path], typer.Argument(help="FOCUS files: CSV, gzipped CSV or Parquet")],
-    by: Annotated[str, typer.Option(help="What to add up by: service, day, or both")] = "service,day",
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="FOCUS, AWS CUR or Cost Explorer, Azure, OCI or GCP: CSV, gzip, Parquet, JSON"),
+    ],
+    by: Annotated[
+        str,
+        typer.Option(
+            help="What to add up by: service, day, month, account, billing_account, region, provider, category, "
+            "resource, tag:KEY, or a FOCUS column; several with commas"
+        ),
+    ] = "service,day",
+    as_json: Annotated[bool, typer.Option("--json/--table", help="A JSON list, or columns to read")] = True,
+    report: Annotated[Path | None, typer.Option(help="Write every refused row and why to this JSON file")] = None,
+    strict: Annotated[bool, typer.Option(help="Exit with 1 when rows were refused")] = False,
 ) -> None:
-    """Print exact totals as a JSON list."""
-    from opsrail_finops.analysis.focus import BadFocus  # noqa: PLC0415
-    from opsrail_finops.analysis.totals import Dimension, totals_of  # noqa: PLC0415
+    """Print exact totals. Rows that cannot be read are refused, named on stderr, and not part of the totals."""
+    from opsrail_finops.analysis.tables import BadBill  # noqa: PLC0415
+    from opsrail_finops.analysis.totals import totals as add_up  # noqa: PLC0415
 
-    dimensions = [word.strip() for word in by.split(",") if word.strip()]
-    unknown = [word for word in dimensions if word not in get_args(Dimension)]
-    if unknown:
-        _fail(f"cannot add up by {', '.join(unknown)}; there are {', '.join(get_args(Dimension))}")
+    dimensions = list(dict.fromkeys(word.strip() for word in by.split(",") if word.strip()))
     try:
-        found = totals_of(files, dimensions)  # type: ignore[arg-type]
-    except BadFocus as error:
+        found = add_up(files, dimensions)
+        if report is not None:
+            report.write_text(json.dumps(_refusals(found), indent=1) + "\n")
+    except BadBill as error:
         _fail(str(error))
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}")
-    rows = []
-    for total in found:
-        row: dict[str, object] = {}
-        if "service" in dimensions:
-            row["service"] = total.service
-        if "day" in dimensions:
-            row["day"] = total.day.isoformat() if total.day else None
-        row |= {"currency": total.currency, "rows": total.rows}
-        row |= {"billed": f"{total.billed:f}", "effective": f"{total.effective:f}"}
-        rows.append(row)
-    sys.stdout.write(json.dumps(rows, indent=1) + "\n")
+    for note in found.notes:
+        sys.stderr.write(f"note: {note}\n")
+    _warn(found)
+    rows = [
+        dict(zip(dimensions, total.group, strict=True))
+        | {"currency": total.currency, "rows": total.rows}
+        | {"billed": f"{total.billed:f}", "effective": f"{total.effective:f}"}
+        for total in found.totals
+    ]
+    sys.stdout.write(json.dumps(rows, indent=1) + "\n" if as_json else _table(rows))
+    if found.refused_count and found.refused_count == found.rows:
+        raise typer.Exit(2)
+    if found.refused_count and strict:
+        raise typer.Exit(1)
 
 
-def _fail(message: str) -> None:
+def _warn(found: "TotalsReport") -> None:
+    for row in found.refused[:SHOWN_REFUSALS]:
+        sys.stderr.write(f"refused: {row}\n")
+    if found.refused_count > SHOWN_REFUSALS:
+        sys.stderr.write(f"refused: {found.refused_count - SHOWN_REFUSALS} more rows, --report FILE lists them\n")
+    if found.refused_count:
+        sys.stderr.write(
+            f"warning: {found.refused_count} of {found.rows} rows were refused, the totals are without them\n"
+        )
+
+
+def _refusals(found: "TotalsReport") -> dict[str, object]:
+    rows = [asdict(row) for row in found.refused]
+    return {"rows": found.rows, "refused": found.refused_count, "refusals": rows, "notes": found.notes}
+
+
+def _table(rows: Sequence[Mapping[str, object]]) -> str:
+    if not rows:
+        return ""
+    lines = [list(rows[0]), *([("" if cell is None else str(cell)) for cell in row.values()] for row in rows)]
+    widths = [max(len(line[at]) for line in lines) for at in range(len(lines[0]))]
+    return "".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n"
+        for line in lines
+    )
+
+
+def _fail(message: str) -> NoReturn:
     sys.stderr.write(message + "\n")
     raise typer.Exit(2)

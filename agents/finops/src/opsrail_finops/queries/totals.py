@@ -1,25 +1,34 @@
-"""``finops.totals``: what was billed, by service and day, from FOCUS files."""
+"""``finops.totals``: what was billed, by service and day or otherwise, from bills below the allowed folders."""
 
 import asyncio
 import os
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from opsrail_finops.analysis.focus import BadFocus
-from opsrail_finops.analysis.totals import Dimension, Total, totals_of
 from opsrail_finops.settings import FinopsConfig
 from opsrail_sdk import QueryContext, query
 from opsrail_sdk.errors import InvalidInput, NotFound, Refused
+
+Dimension = Annotated[str, Field(pattern=r"^(tag:.{1,128}|[A-Za-z][A-Za-z0-9_]{0,63})$")]
 
 
 class TotalsInput(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     files: list[str] = Field(min_length=1, max_length=100, description="Absolute paths below the configured roots.")
-    by: list[Dimension] = Field(default=["service", "day"], description="What to add up by.")
+    by: list[Dimension] = Field(
+        default=["service", "day"],
+        max_length=8,
+        description="What to add up by: service, day, month, account, billing_account, region, provider, category, "
+        "resource, tag:KEY, or a FOCUS column's name.",
+    )
+    allow_refused: bool = Field(
+        default=False, description="Answer without the rows that cannot be read, and name them, instead of failing."
+    )
 
 
 class TotalRow(BaseModel):
@@ -27,37 +36,68 @@ class TotalRow(BaseModel):
 
     service: str | None = None
     day: str | None = Field(default=None, description="UTC date of ChargePeriodStart.")
+    group: dict[str, str | None] = Field(default={}, description="Values of the other things added up by.")
     currency: str | None = None
     rows: int
     billed: str
     effective: str
 
 
+class RefusedBillRow(BaseModel):
+    """``row`` counts the rows below the header from 1."""
+
+    file: str
+    row: int
+    column: str | None
+    reason: str
+
+
 class Totals(BaseModel):
     totals: list[TotalRow]
+    refused_count: int = 0
+    refused: list[RefusedBillRow] = Field(default=[], description="The first hundred refused rows.")
+    notes: list[str] = Field(default=[], description="What was replaced or left out.")
 
 
 @query(title="Totals", timeout=timedelta(seconds=60), cache=timedelta(seconds=30))
 async def totals(ctx: QueryContext[FinopsConfig], input: TotalsInput) -> Totals:
     """Exact sums of BilledCost and EffectiveCost."""
+    from opsrail_finops.analysis.tables import BadBill  # noqa: PLC0415
+    from opsrail_finops.analysis.totals import totals as add_up  # noqa: PLC0415
+
     paths = [_allowed(name, ctx.config.roots) for name in input.files]
+    by = list(dict.fromkeys(input.by))
     try:
-        found = await asyncio.to_thread(totals_of, paths, input.by)
-    except BadFocus as error:
+        found = await asyncio.to_thread(add_up, paths, by)
+    except BadBill as error:
         raise InvalidInput(str(error)) from error
-    if len(found) > ctx.config.max_rows:
-        raise InvalidInput(f"that makes {len(found)} totals, more than {ctx.config.max_rows}; add up by less")
-    return Totals(totals=[_row(total) for total in found])
-
-
-def _row(total: Total) -> TotalRow:
-    return TotalRow(
-        service=total.service,
-        day=total.day.isoformat() if total.day else None,
-        currency=total.currency,
-        rows=total.rows,
-        billed=f"{total.billed:f}",
-        effective=f"{total.effective:f}",
+    if found.refused_count and not input.allow_refused:
+        shown = "; ".join(str(row) for row in found.refused[:5])
+        raise InvalidInput(f"{found.refused_count} of {found.rows} rows cannot be read: {shown}")
+    if len(found.totals) > ctx.config.max_rows:
+        raise InvalidInput(f"that makes {len(found.totals)} totals, more than {ctx.config.max_rows}; add up by less")
+    rows = []
+    for total in found.totals:
+        group = dict(zip(by, total.group, strict=True))
+        rows.append(
+            TotalRow(
+                service=group.pop("service", None),
+                day=group.pop("day", None),
+                group=group,
+                currency=total.currency,
+                rows=total.rows,
+                billed=f"{total.billed:f}",
+                effective=f"{total.effective:f}",
+            )
+        )
+    return Totals(
+        totals=rows,
+        refused_count=found.refused_count,
+        refused=[
+            RefusedBillRow(file=row.file, row=row.row, column=row.column, reason=row.reason)
+            for row in found.refused[:100]
+        ],
+        notes=found.notes,
     )
 
 
