@@ -41,22 +41,7 @@ export function TextControl({ wiring, schema, format, value, onChange }: Control
         onChange={(event) => set(event.target.value)}
       />
     );
-  if (format === "duration") {
-    return (
-      <div className="flex items-center gap-2">
-        <Input
-          {...wiring}
-          value={text}
-          placeholder={placeholder(schema) ?? "such as 15m, 1h30m or P30D"}
-          onChange={(event) => set(event.target.value)}
-          onBlur={(event) => set(toIsoDuration(event.target.value))}
-        />
-        {text && duration(text) !== text && (
-          <span className="shrink-0 text-xs text-soft">{duration(text)}</span>
-        )}
-      </div>
-    );
-  }
+  if (format === "duration") return <DurationControl wiring={wiring} schema={schema} text={text} set={set} />;
   const types: Record<string, string> = { uri: "url", password: "password" };
   return (
     <Input
@@ -68,6 +53,36 @@ export function TextControl({ wiring, schema, format, value, onChange }: Control
       placeholder={placeholder(schema)}
       onChange={(event) => set(event.target.value)}
     />
+  );
+}
+
+/** Takes `90s` or `1h30m` as well as ISO 8601, which it becomes while it is typed. */
+function DurationControl({
+  wiring,
+  schema,
+  text,
+  set,
+}: {
+  wiring: object;
+  schema: JsonSchema;
+  text: string;
+  set: (text: string) => void;
+}) {
+  const [typed, setTyped] = useState(text);
+  const meaning = duration(text);
+  return (
+    <div className="flex items-center gap-2">
+      <Input
+        {...wiring}
+        value={typed}
+        placeholder={placeholder(schema) ?? "such as 15m, 1h30m or P30D"}
+        onChange={(event) => {
+          setTyped(event.target.value);
+          set(toIsoDuration(event.target.value));
+        }}
+      />
+      {meaning !== text && <span className="shrink-0 text-xs text-soft">{meaning}</span>}
+    </div>
   );
 }
 

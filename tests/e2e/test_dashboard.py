@@ -1,0 +1,298 @@
+"""People work with the dashboard, in a real Chromium, on the real stack. Any error in the browser's console fails."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
+
+from opsrail.static import FOLDER
+from opsrail.testing.stack import Stack
+from tests.e2e.support import Forge, ended, missing
+
+pytestmark = pytest.mark.chromium
+
+SWITCHES = [
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+]
+AGENTS = {"CI", "CD", "IaC", "Monitoring", "Cloud", "FinOps"}
+PATIENCE_MS = 20_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        missing("Chromium")
+    if not (FOLDER / "index.html").is_file():
+        missing("the built dashboard (npm run build)")
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=SWITCHES)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the console complained of; a test that expects a complaint takes it out."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, stack: Stack, complaints: list[str]) -> Iterator[Page]:
+    """A fresh browser profile at the login page."""
+    stack.wait_agents("ci", "cd", "iac", "monitoring", "cloud", "finops")
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            complaints.append(f"{message.text} ({message.location.get('url')})")
+
+    context = browser.new_context(base_url=stack.url, color_scheme="light", viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    page.on("console", hear)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto("/")
+    yield page
+    context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def inside(page: Page, stack: Stack) -> Page:
+    """Signed in as the administrator, at the overview."""
+    _sign_in(page, stack.token)
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    return page
+
+
+def _sign_in(page: Page, token: str) -> None:
+    page.get_by_label("API token").fill(token)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def _go(page: Page, name: str) -> None:
+    page.get_by_role("navigation", name="Main").get_by_role("link", name=name, exact=True).click()
+
+
+def _tabs(page: Page) -> Locator:
+    return page.get_by_role("navigation", name="Main").locator("[data-agent]")
+
+
+def test_a_wrong_token_is_refused_with_its_reason(page: Page, complaints: list[str]) -> None:
+    _sign_in(page, "opr_not_a_token")
+    expect(page.get_by_role("alert")).to_contain_text("unknown, revoked or expired")
+    expect(page.get_by_role("button", name="Sign in")).to_be_enabled()
+    assert len(complaints) == 1
+    assert "401" in complaints.pop()
+
+
+def test_signing_in_leads_to_the_page_that_was_asked_for(page: Page, stack: Stack) -> None:
+    page.goto("/runs?state=failed")
+    expect(page).to_have_url(re.compile("/login"))
+    _sign_in(page, stack.token)
+    expect(page).to_have_url(f"{stack.url}/runs?state=failed")
+    expect(page.get_by_label("State", exact=True)).to_have_value("failed")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_label("API token")).to_be_visible()
+    assert page.evaluate("sessionStorage.getItem('opsrail.token')") is None
+
+
+def test_every_agent_has_a_tab_made_from_its_manifest(inside: Page, client: httpx.Client) -> None:
+    titles = {agent["title"] for agent in client.get("/v1/agents").json()["items"]}
+    assert titles >= AGENTS
+    expect(_tabs(inside)).to_have_count(len(titles))
+    expect(inside.get_by_text("Live", exact=True)).to_be_visible()
+    for part in ("PostgreSQL", "NATS", "Valkey"):
+        expect(inside.get_by_role("listitem").filter(has_text=part)).to_contain_text("ready")
+    _tabs(inside).filter(has_text="CI").click()
+    manifest = client.get("/v1/agents/ci").json()["manifest"]
+    expect(inside.get_by_role("heading", level=1)).to_contain_text("CI")
+    for panel in manifest["panels"]:
+        expect(inside.get_by_role("heading", name=panel["title"], exact=True)).to_be_visible()
+    for permission in manifest["permissions"]:
+        expect(inside.get_by_text(permission["reason"], exact=True)).to_be_visible()
+    inside.get_by_role("link", name="Actions").click()
+    for action in manifest["actions"]:
+        expect(inside.get_by_role("button", name=f"Run {action['title']}")).to_be_enabled()
+
+
+def test_an_agent_is_disabled_and_enabled(inside: Page, client: httpx.Client) -> None:
+    _tabs(inside).filter(has_text="FinOps").click()
+    header = inside.get_by_role("heading", level=1)
+    inside.get_by_role("button", name="Disable").click()
+    inside.get_by_role("dialog").get_by_role("button", name="Disable").click()
+    expect(header).to_contain_text("disabled")
+    expect(_tabs(inside).filter(has_text="FinOps")).to_contain_text("disabled")
+    assert client.get("/v1/agents/finops").json()["enabled"] is False
+    inside.get_by_role("button", name="Enable").click()
+    inside.get_by_label("Skip them").check()
+    inside.get_by_role("dialog").get_by_role("button", name="Enable").click()
+    expect(header).to_contain_text("enabled")
+    assert client.get("/v1/agents/finops").json()["enabled"] is True
+
+
+def test_a_connection_is_created_and_its_secret_shown_once(inside: Page, client: httpx.Client) -> None:
+    _go(inside, "Connections")
+    inside.get_by_role("link", name="Create connection").click()
+    inside.get_by_label("Kind").select_option("github")
+    inside.get_by_label("Name").fill("dashboard/shop")
+    inside.get_by_role("button", name="Create connection").click()
+    secret = inside.get_by_label("Secret", exact=True).inner_text()
+    address = inside.get_by_label("Webhook URL", exact=True).inner_text()
+    assert len(secret) >= 16
+    inside.get_by_role("link", name="Done").click()
+    expect(inside.get_by_role("heading", name="dashboard/shop")).to_be_visible()
+    inside.reload()
+    expect(inside.get_by_label("Webhook URL", exact=True)).to_have_text(address)
+    expect(inside.get_by_text(secret)).to_have_count(0)
+    made = client.get(f"/v1/connections/{address.rsplit('/', 1)[1]}").json()
+    assert (made["kind"], made["name"]) == ("github", "dashboard/shop")
+    inside.get_by_role("button", name="Delete").click()
+    inside.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(inside).to_have_url(re.compile("/connections$"))
+    expect(inside.get_by_role("link", name="dashboard/shop")).to_have_count(0)
+
+
+def test_a_run_is_watched_while_it_goes_on(inside: Page, forge: Forge, tmp_path: Path) -> None:
+    gate = tmp_path / "open"
+    pipeline = f"""\
+steps:
+  - name: greet
+    run: printf '\\033[32mgreen\\033[0m first line\\n'
+  - name: wait
+    run: until [ -e {gate} ]; do sleep 0.1; done; mkdir dist; echo stored > dist/kept.txt; echo last line
+artifacts:
+  - paths: dist/kept.txt
+"""
+    _, commit = forge.repository("dashboard/live", {".opsrail/ci.yaml": pipeline})
+    _go(inside, "Runs")
+    events = forge.push("dashboard/live", commit).json()["events"]
+    row = inside.get_by_role("row").filter(has_text="running")
+    row.get_by_role("link", name="ci.run_pipeline").click()
+    log = inside.get_by_role("log")
+    expect(log).to_contain_text("green first line")
+    expect(log.get_by_text("green", exact=True)).to_have_class(re.compile("text-ok"))
+    expect(log).not_to_contain_text("last line")
+    gate.touch()
+    expect(log).to_contain_text("last line")
+    expect(inside.get_by_role("heading", level=1)).to_contain_text("succeeded")
+    log.get_by_role("button", name=re.compile("^greet")).click()
+    expect(log).not_to_contain_text("green first line")
+    inside.get_by_label("Search the log").fill("FIRST LINE")
+    expect(log.locator("mark")).to_have_text("first line")
+    with inside.expect_download() as download:
+        inside.get_by_role("button", name="Download dist/kept.txt").click()
+    assert Path(download.value.path()).read_text() == "stored\n"
+    [run] = ended(forge.client, events, 1)
+    inside.get_by_role("link", name=run["correlation_id"]).click()
+    inside.get_by_role("button", name=re.compile("^pipelinerun.finished")).click()
+    expect(inside.get_by_role("dialog")).to_contain_text("dev.cdevents.pipelinerun.finished")
+
+
+def test_a_run_is_cancelled(inside: Page, forge: Forge) -> None:
+    _, commit = forge.repository(
+        "dashboard/endless", {".opsrail/ci.yaml": "steps:\n  - {name: wait, run: sleep 300}\n"}
+    )
+    events = forge.push("dashboard/endless", commit).json()["events"]
+    inside.goto("/runs?state=running")
+    inside.get_by_role("row").filter(has_text="running").get_by_role("link", name="ci.run_pipeline").click()
+    expect(inside.get_by_role("log")).to_contain_text("wait")
+    inside.get_by_role("button", name="Cancel run").click()
+    inside.get_by_role("dialog").get_by_role("button", name="Cancel run").click()
+    expect(inside.get_by_role("heading", level=1)).to_contain_text("cancelled")
+    [run] = ended(forge.client, events, 1)
+    assert run["state"] == "cancelled"
+
+
+def test_an_action_is_asked_for_by_its_form(inside: Page, forge: Forge) -> None:
+    _, commit = forge.repository("dashboard/asked")
+    inside.goto("/agents/ci/actions")
+    inside.get_by_role("button", name="Run Run pipeline").click()
+    form = inside.get_by_role("dialog")
+    form.get_by_role("button", name="Run", exact=True).click()
+    expect(form.get_by_label("Clone URL")).to_have_accessible_description(re.compile("is required"))
+    form.get_by_label("Clone URL").fill(forge.git.url("dashboard/asked"))
+    form.get_by_label("Repository", exact=False).first.fill("dashboard/asked")
+    form.get_by_label("Commit").fill(commit)
+    form.get_by_label("Ref", exact=False).first.fill("refs/heads/main")
+    form.get_by_role("button", name="Run", exact=True).click()
+    expect(inside).to_have_url(re.compile("/runs/"))
+    expect(inside.get_by_role("heading", level=1)).to_contain_text("succeeded")
+
+
+def test_settings_are_saved_by_the_form_of_their_schema(inside: Page, client: httpx.Client) -> None:
+    before = client.get("/v1/agents/ci/config").json()["config"]
+    inside.goto("/agents/ci/config")
+    inside.get_by_label("Artifact keep").fill("soon")
+    inside.get_by_role("button", name="Save settings").click()
+    expect(inside.get_by_label("Artifact keep")).to_have_accessible_description(re.compile("must be a duration"))
+    inside.get_by_label("Artifact keep").fill("12h")
+    inside.get_by_role("button", name="Save settings").click()
+    expect(inside.get_by_text("Saved.", exact=False)).to_be_visible()
+    assert client.get("/v1/agents/ci/config").json()["config"] == {**before, "artifact_keep": "PT12H"}
+    assert client.put("/v1/agents/ci/config", json={"config": before}).status_code == 200
+
+
+def test_events_are_shown_as_they_come(inside: Page, forge: Forge) -> None:
+    _go(inside, "Events")
+    live = inside.locator("section").filter(has=inside.get_by_role("heading", name="Live"))
+    expect(live).to_contain_text("Listening")
+    _, commit = forge.repository("dashboard/told")
+    events = forge.push("dashboard/told", commit).json()["events"]
+    expect(live.get_by_role("cell", name=commit)).to_be_visible()
+    live.get_by_role("button", name="Pause").click()
+    ended(forge.client, events, 1)
+    expect(live.get_by_role("status")).to_contain_text("more since")
+    live.get_by_role("button", name=re.compile("^change.merged")).first.click()
+    drawer = inside.get_by_role("dialog")
+    expect(drawer).to_contain_text(commit)
+    inside.keyboard.press("Escape")
+    expect(drawer).to_have_count(0)
+
+
+def test_a_token_is_made_and_revoked(inside: Page, stack: Stack) -> None:
+    _go(inside, "Tokens")
+    inside.get_by_role("button", name="Create token").click()
+    form = inside.get_by_role("dialog")
+    form.get_by_label("Name").fill("dashboard-reader")
+    form.get_by_label("Scope").select_option("read")
+    form.get_by_role("button", name="Create token").click()
+    token = inside.get_by_label("Token", exact=True).inner_text()
+    headers = {"Authorization": f"Bearer {token}"}
+    assert httpx.get(f"{stack.url}/v1/me", headers=headers).json()["scopes"] == ["read"]
+    inside.get_by_role("button", name="Done").click()
+    inside.get_by_role("button", name="Revoke dashboard-reader").click()
+    inside.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(inside.get_by_role("row").filter(has_text="dashboard-reader")).to_have_count(0)
+    assert httpx.get(f"{stack.url}/v1/me", headers=headers).status_code == 401
+
+
+def test_the_theme_is_chosen_and_remembered(inside: Page) -> None:
+    html = inside.locator("html")
+    expect(html).to_have_attribute("data-theme", "light")
+    inside.get_by_role("button", name="Switch to dark theme").click()
+    expect(html).to_have_attribute("data-theme", "dark")
+    inside.reload()
+    expect(html).to_have_attribute("data-theme", "dark")
+    expect(inside.locator("body")).to_have_css("background-color", "rgb(13, 16, 21)")
+
+
+def test_it_fits_a_phone(inside: Page) -> None:
+    inside.set_viewport_size({"width": 360, "height": 740})
+    for path in ("/", "/agents/ci", "/agents/ci/config", "/runs", "/events", "/connections", "/artifacts", "/tokens"):
+        inside.goto(path)
+        expect(inside.get_by_role("heading", level=1)).to_be_visible()
+        assert inside.evaluate("document.documentElement.scrollWidth") <= 360, path
+    inside.get_by_role("button", name="Open navigation").click()
+    inside.get_by_role("dialog").get_by_role("link", name="Runs").click()
+    expect(inside.get_by_role("heading", name="Runs")).to_be_visible()
+    expect(inside.get_by_role("dialog")).to_have_count(0)
