@@ -26,7 +26,8 @@ async def upload(orchestrator: Orchestrator, path: Path, name: str, *, expires_a
             await session.execute(
                 text(
                     "INSERT INTO artifacts (org_id, id, run_id, name, object_name, media_type, size, digest,"
-                    " stored_at, expires_at) VALUES (:org, :name, :run, :name, :name, 'text/plain', :size, :digest, now(), :end)"
+                    " stored_at, expires_at) VALUES (:org, :name, :run, :name, :name, 'text/plain', :size, :digest,"
+                    " now(), :end)"
                 ),
                 {
                     "org": org,

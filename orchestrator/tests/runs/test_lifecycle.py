@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from opsrail.testing.orchestrator import Orchestrator
 from opsrail.testing.played_agent import PlayedAgent
+from opsrail.workers.results import Results
 from opsrail_sdk.bus import SequenceConflict
 from opsrail_sdk.capability import verify
 from opsrail_sdk.contracts import subjects
@@ -233,3 +234,47 @@ async def test_another_organisation_sees_nothing_of_it(
     await orchestrator.container.bus.publish(foreign, status.encode())
     await agent.succeed(run_id, {"sum": 3})
     assert (await ended(client, run_id))["output"] == {"sum": 3}
+
+
+async def test_a_crash_between_publishing_and_marking_sends_no_second_command(
+    orchestrator: Orchestrator, agent: PlayedAgent, client: httpx.AsyncClient
+) -> None:
+    run_id = (await ask(client)).json()["id"]
+    message, _ = await agent.take()
+    await message.ack_sync()
+    async with orchestrator.container.database.across() as session:
+        await session.execute(text("UPDATE runs SET dispatched_at = NULL, dispatch_sequence = NULL"))
+    await orchestrator.container.hints.send(orchestrator.org_id, "queue", run_id)
+    while True:
+        async with orchestrator.container.database.across() as session:
+            if await session.scalar(text("SELECT dispatch_sequence FROM runs")):
+                break
+        await asyncio.sleep(0.02)
+    assert (await orchestrator.container.bus.js.stream_info(subjects.ACTIONS)).state.messages == 0
+
+
+async def test_two_replicas_apply_a_burst_once_and_in_order(
+    orchestrator: Orchestrator, agent: PlayedAgent, client: httpx.AsyncClient
+) -> None:
+    parts, stop = orchestrator.container, asyncio.Event()
+    sibling = asyncio.create_task(
+        Results(parts.database, parts.bus, parts.hints, keep_artifacts=timedelta(days=1)).run(stop)
+    )
+    made = [(await ask(client)).json()["id"] for _ in range(15)]
+
+    async def play(run_id: str) -> None:
+        await agent.report(run_id, RunState.RUNNING)
+        for n in range(10):
+            await agent.log(run_id, f"line {n}", first=n + 1)
+            await agent.report(run_id, RunState.RUNNING, progress=n / 10)
+        await agent.report(run_id, RunState.SUCCEEDED, output={"run": run_id})
+
+    await asyncio.gather(*(play(run_id) for run_id in made))
+    for run_id in made:
+        run = await ended(client, run_id)
+        assert (run["state"], run["output"]) == ("succeeded", {"run": run_id})
+        while len(lines := (await client.get(f"/v1/runs/{run_id}/logs")).json()["items"]) < 10:
+            await asyncio.sleep(0.02)
+        assert sorted(line["n"] for line in lines) == list(range(1, 11))
+    stop.set()
+    await sibling

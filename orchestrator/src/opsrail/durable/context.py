@@ -52,6 +52,10 @@ class Holder(Protocol):
         """Create the child run, once per key; its id."""
         ...
 
+    async def cancel_action(self, run_id: str, reason: str) -> None:
+        """Ask a child run to end; one that has ended already is no error."""
+        ...
+
 
 class FlowContext:
     """Operations of one flow. Names are unique within it; in a loop give them a number."""
@@ -151,7 +155,7 @@ class FlowContext:
         dry_run: bool = False,
         timeout: timedelta | None = None,  # noqa: ASYNC109 (durable: it outlives the process)
     ) -> dict[str, Any] | None:
-        """Ask for ``agent.action`` and wait for its end; its output.
+        """Ask for ``agent.action`` and wait for its end; its output. A cancelled flow cancels that run.
 
         Raises:
             ActionFailed: it ended other than well.
@@ -164,7 +168,11 @@ class FlowContext:
             return await self._holder.start_action(agent, action, input, key=step.idempotency_key, dry_run=dry_run)
 
         run_id = await self.step(f"{key}:start", start)
-        ended = await self.wait_signal(f"run:{run_id}", timeout=timeout) or {}
+        try:
+            ended = await self.wait_signal(f"run:{run_id}", timeout=timeout) or {}
+        except FlowCancelled as told:
+            await self._holder.cancel_action(run_id, told.reason)
+            raise
         if ended.get("state") not in {RunState.SUCCEEDED, RunState.VERIFIED}:
             error = ended.get("error") or {}
             state = str(ended.get("state"))

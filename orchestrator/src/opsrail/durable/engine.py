@@ -285,6 +285,13 @@ class _Holder:
         await service.notify(self._hints, self._claimed.org_id, created.run.id)
         return str(created.run.id)
 
+    async def cancel_action(self, run_id: str, reason: str) -> None:
+        ident = uuid.UUID(run_id)
+        with suppress(OrchestratorError):
+            async with self._database.organisation(self._claimed.org_id) as session:
+                await service.request_cancel(session, ident, reason)
+            await service.notify(self._hints, self._claimed.org_id, ident)
+
 
 async def _unwind(work: asyncio.Task[Any]) -> None:
     """End a flow's function that has nothing more to say; whatever it raises on the way is of no account."""
