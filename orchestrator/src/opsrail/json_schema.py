@@ -44,7 +44,7 @@ def violations(schema: dict[str, Any], value: Any, *, field: str) -> list[FieldE
 
 def _path(field: str, error: ValidationError) -> str:
     parts: Iterable[object] = error.absolute_path
-    if error.validator == "required" and isinstance(error.instance, dict):
+    if error.validator == "required" and isinstance(error.instance, dict) and isinstance(error.validator_value, list):
         missing = next((name for name in error.validator_value if name not in error.instance), None)
         parts = [*parts, missing] if missing else parts
     return ".".join((field, *map(str, parts)))
