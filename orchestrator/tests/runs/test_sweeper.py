@@ -60,3 +60,16 @@ async def test_a_run_whose_agent_is_gone_is_interrupted(
     await sweeper(orchestrator).round()
     over = (await client.get(f"/v1/runs/{run_id}", params={"wait": 20})).json()
     assert (over["state"], over["error"]["code"]) == ("interrupted", "agent_gone")
+
+
+async def test_a_run_that_waited_for_an_agent_that_is_gone_is_cancelled(
+    orchestrator: Orchestrator, agent: PlayedAgent, client: httpx.AsyncClient
+) -> None:
+    async with orchestrator.container.database.across() as session:
+        await session.execute(text("UPDATE agents SET enabled = false"))
+    run_id = await make(client)
+    async with orchestrator.container.database.across() as session:
+        await session.execute(text("DELETE FROM agents"))
+    await sweeper(orchestrator).round()
+    over = (await client.get(f"/v1/runs/{run_id}", params={"wait": 20})).json()
+    assert (over["state"], over["error"]["message"]) == ("cancelled", "its agent was uninstalled")

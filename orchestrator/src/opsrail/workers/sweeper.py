@@ -62,6 +62,8 @@ class Sweeper:
 
     async def round(self) -> None:
         """Look at every quiet run once."""
+        async with self._database.raw_across() as connection:
+            await connection.execute(_CANCEL_HOMELESS, (self._quiet,))
         after = uuid.UUID(int=0)
         while True:
             async with (
@@ -139,6 +141,14 @@ class Sweeper:
         log.warning("sweeper.interrupted", run_id=status.run_id, code=code)
         SWEPT.labels(code).inc()
 
+
+_CANCEL_HOMELESS = """
+    UPDATE runs r SET cancel_requested_at = now(), cancel_reason = 'its agent was uninstalled'
+    WHERE kind = 'action' AND state = 'queued' AND dispatched_at IS NULL AND cancel_requested_at IS NULL
+      AND available_at < now() - %s
+      AND NOT EXISTS (SELECT FROM agents a WHERE a.org_id = r.org_id AND a.id = r.agent)
+"""
+"""Runs that waited for a disabled agent when it was uninstalled; the canceller takes it from there."""
 
 _QUIET = """
     SELECT id, org_id, agent, action, state, dispatched_at, dispatch_sequence, status_sequence,
