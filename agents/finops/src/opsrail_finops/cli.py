@@ -68,6 +68,32 @@ def totals(
         raise typer.Exit(1)
 
 
+@app.command()
+def forecast(
+    horizon: Annotated[int, typer.Option(min=1, max=1000, help="Days ahead")] = 30,
+    holidays: Annotated[str | None, typer.Option(help="Country whose holidays may differ, such as US or DE")] = None,
+    with_prophet: Annotated[bool, typer.Option(help="Let Prophet take part, when its package is installed")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object with back-test and month end")] = False,
+) -> None:
+    """Read `date,cost` as CSV from stdin and print `date,mean,lo80,hi80,lo95,hi95`."""
+    from opsrail_finops.analysis.cost_csv import BadSeries, read_costs  # noqa: PLC0415
+    from opsrail_finops.analysis.forecast import forecast as look_ahead  # noqa: PLC0415
+    from opsrail_finops.forecast_report import extra_methods, holidays_of, report  # noqa: PLC0415
+
+    try:
+        start, costs = read_costs(sys.stdin)
+        days = holidays_of(holidays, start, len(costs) + horizon + 31)
+        found = look_ahead(start, costs, horizon, holidays=days, extra=extra_methods(with_prophet=with_prophet))
+    except (BadSeries, ValueError) as error:
+        _fail(str(error))
+    output = report(found)
+    if as_json:
+        sys.stdout.write(json.dumps(output.as_dict(), indent=1) + "\n")
+        return
+    sys.stdout.write(output.as_csv())
+    sys.stderr.write(output.summary())
+
+
 def _warn(found: "TotalsReport") -> None:
     for row in found.refused[:SHOWN_REFUSALS]:
         sys.stderr.write(f"refused: {row}\n")
