@@ -21,10 +21,12 @@ import psutil
 
 from bench.lib import Load, report, table
 from opsrail.testing.stack import Stack, wait_until
+from tests.e2e.site import Site
 from tests.simulators.github_sender import signed
 
 AGENTS = ("ci", "cd", "iac", "monitoring", "cloud", "finops")
 PROBES = 300
+WARM_UP = 20
 PROBES_PER_SECOND = 20
 STARTS = 5
 SETTLE_SECONDS = 10
@@ -117,6 +119,24 @@ async def latency(stack: Stack, connection: dict[str, Any], probes: int) -> list
     return sorted((datetime.fromisoformat(run["started_at"]).timestamp() - sent[run["cause"]]) * 1000 for run in runs)
 
 
+def reactions(data: Path) -> tuple[list[float], list[float], float]:
+    """Latencies idle, latencies at half of the peak rate of hooks, and that peak rate per second."""
+    stack = Stack(data).start()
+    try:
+        stack.wait_agents(*AGENTS, "probe")
+        with stack.client() as client:
+            body = {"kind": "cloudevents", "name": "bench", "settings": {}, "secrets": {}}
+            connection = client.post("/v1/connections", json=body).raise_for_status().json()
+        asyncio.run(latency(stack, connection, WARM_UP))
+        calm = asyncio.run(latency(stack, connection, PROBES))
+        peak = Load(stack.url, connection).peak()
+        with Load(stack.url, connection).steady(peak / 2):
+            busy = asyncio.run(latency(stack, connection, PROBES))
+    finally:
+        stack.stop()
+    return calm, busy, peak
+
+
 async def _runs_of(client: httpx.AsyncClient, causes: set[str]) -> list[dict[str, Any]]:
     for _ in range(240):
         found: dict[str, dict[str, Any]] = {}
@@ -142,10 +162,12 @@ def quantile(sorted_values: list[float], share: float) -> float:
 
 
 @contextmanager
-def _probe_on_path() -> Iterator[None]:
-    folder = str(Path(__file__).parent / "agents")
+def _probe_installed(folder: Path) -> Iterator[None]:
+    """The probe's package beside the environment's own, for processes started inside the block."""
+    site = Site(folder)
+    site.install(Path(__file__).parent / "agents" / "probe")
     before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = folder if not before else f"{folder}{os.pathsep}{before}"
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(site.folder), before]))
     try:
         yield
     finally:
@@ -157,8 +179,8 @@ def _probe_on_path() -> Iterator[None]:
 
 def main() -> None:
     """Measure, print, and write ``bench/results/stack.json``."""
-    with tempfile.TemporaryDirectory(prefix="opsrail-bench-") as folder, _probe_on_path():
-        data = Path(folder)
+    with tempfile.TemporaryDirectory(prefix="opsrail-bench-") as folder:
+        data = Path(folder) / "data"
         began = time.monotonic()
         first = Stack(data).start()
         first.wait_agents(*AGENTS)
@@ -169,19 +191,10 @@ def main() -> None:
         try:
             stack.wait_agents(*AGENTS)
             idle = footprint(stack)
-            with stack.client() as client:
-                body = {"kind": "cloudevents", "name": "bench", "settings": {}, "secrets": {}}
-                connection = client.post("/v1/connections", json=body).raise_for_status().json()
-                client.post("/v1/agents", json={"module": "opsrail_probe"}).raise_for_status()
-                client.post("/v1/agents/probe/enable", json={"backlog": "skip"}).raise_for_status()
-            stack.wait_agents("probe")
-            asyncio.run(latency(stack, connection, 20))  # connections and caches warm
-            calm = asyncio.run(latency(stack, connection, PROBES))
-            peak = Load(stack.url, connection).peak()
-            with Load(stack.url, connection).steady(peak / 2):
-                busy = asyncio.run(latency(stack, connection, PROBES))
         finally:
             stack.stop()
+        with _probe_installed(Path(folder) / "site"):
+            calm, busy, peak = reactions(data)
     results = {
         "first_start_s": first_start,
         "cold_start_s": starts,
