@@ -1,5 +1,5 @@
 /** The one place that speaks HTTP to the orchestrator. Features call `api.get` and its sisters. */
-import { problemFrom, unreachable } from "./problem";
+import { problemFrom, signedOut, unreachable } from "./problem";
 import { endSession, token } from "./session";
 
 type Params = Record<string, string | number | boolean | null | undefined>;
@@ -16,12 +16,14 @@ export function url(path: string, params: Params = {}): string {
 /**
  * A successful response.
  *
- * @throws Problem when the answer is not a success, or when there is none. A refused token ends the session.
+ * @throws Problem when the answer is not a success, when there is none, or when nobody is signed in, in which case
+ * nothing is sent. A refused token ends the session.
  */
 export async function send(address: string, init: RequestInit = {}): Promise<Response> {
-  const headers = new Headers(init.headers);
   const sent = token();
-  if (sent) headers.set("Authorization", `Bearer ${sent}`);
+  if (!sent) throw signedOut();
+  const headers = new Headers(init.headers);
+  headers.set("Authorization", `Bearer ${sent}`);
   let response: Response;
   try {
     response = await fetch(address, { ...init, headers, credentials: "omit" });
@@ -30,7 +32,7 @@ export async function send(address: string, init: RequestInit = {}): Promise<Res
     throw unreachable();
   }
   if (response.ok) return response;
-  if (response.status === 401 && sent && sent === token()) endSession("expired");
+  if (response.status === 401 && sent === token()) endSession("expired");
   throw await problemFrom(response);
 }
 

@@ -34,6 +34,11 @@ export function unreachable(): Problem {
   });
 }
 
+/** Nobody is signed in any more; what was still under way in the page is not to ask without a token. */
+export function signedOut(): Problem {
+  return new Problem({ status: 401, code: "signed_out", title: "Signed out", detail: "Sign in to go on." });
+}
+
 /** The problem that an unsuccessful response carries; a body of another kind still gives a usable one. */
 export async function problemFrom(response: Response): Promise<Problem> {
   const text = await response.text().catch(() => "");

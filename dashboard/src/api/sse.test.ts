@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 
 import { afterEach, beforeEach, expect, test } from "vitest";
 
+import { endSession, startSession } from "./session";
 import { follow, parse, waitBefore, type Message, type StreamState } from "./sse";
 
 async function parsed(...chunks: string[]): Promise<Message[]> {
@@ -47,6 +48,7 @@ let seen: (string | undefined)[];
 
 beforeEach(async () => {
   seen = [];
+  startSession("a token");
   server = createServer((request, response) => {
     const lastId = request.headers["last-event-id"] as string | undefined;
     seen.push(lastId);
@@ -83,6 +85,12 @@ test("resumes from the last id after a broken line, and stops at the end", async
   expect(data).toEqual(["one", "two", "three"]);
   expect(seen).toEqual([undefined, "2", "2"]);
   expect(states).toEqual(["connecting", "open", "retrying", "retrying", "open", "ended"]);
+});
+
+test("asks for nothing without a token", async () => {
+  endSession("signed-out");
+  expect((await followed()).states).toEqual(["connecting", "failed"]);
+  expect(seen).toEqual([]);
 });
 
 test("gives up when the server refuses for good", async () => {

@@ -13,6 +13,9 @@ const KEEP_EVENTS = 500;
 export const RATE_SECONDS = 60;
 const NOTIFY_MS = 150;
 const REFRESH_MS = 500;
+const RUN_EVENTS = "io.opsrail.run.";
+
+type Noun = "runs" | "agents" | "artifacts";
 
 export type StreamSnapshot = {
   state: StreamState;
@@ -32,7 +35,7 @@ class StreamStore {
   private readonly listeners = new Set<() => void>();
   private notifyTimer: ReturnType<typeof setTimeout> | undefined;
   private refreshTimer: ReturnType<typeof setTimeout> | undefined;
-  private readonly stale = new Set<"runs" | "agents">();
+  private readonly stale = new Set<Noun>();
 
   readonly read = (): StreamSnapshot => this.snapshot;
 
@@ -82,17 +85,23 @@ class StreamStore {
     if (message.event === "event") {
       const second = Math.floor(Date.now() / 1000);
       this.perSecond.set(second, (this.perSecond.get(second) ?? 0) + 1);
-      this.pending.push(JSON.parse(message.data) as CloudEvent);
+      const event = JSON.parse(message.data) as CloudEvent;
+      this.pending.push(event);
       this.notifyTimer ??= setTimeout(() => this.flush(), NOTIFY_MS);
-    } else if (message.event === "run" || message.event === "agent" || message.event === "gap") {
-      if (message.event !== "agent") this.stale.add("runs");
-      if (message.event !== "run") this.stale.add("agents");
-      this.refreshTimer ??= setTimeout(() => {
-        this.refreshTimer = undefined;
-        for (const noun of this.stale) void queryClient.invalidateQueries({ queryKey: [noun] });
-        this.stale.clear();
-      }, REFRESH_MS);
-    }
+      // Sent once a run's new state is stored; the run message itself can be ahead of the database.
+      if (event.type.startsWith(RUN_EVENTS)) this.outdated(queryClient, "runs", "artifacts");
+    } else if (message.event === "run") this.outdated(queryClient, "runs");
+    else if (message.event === "agent") this.outdated(queryClient, "agents");
+    else if (message.event === "gap") this.outdated(queryClient, "runs", "agents", "artifacts");
+  }
+
+  private outdated(queryClient: QueryClient, ...nouns: Noun[]): void {
+    nouns.forEach((noun) => this.stale.add(noun));
+    this.refreshTimer ??= setTimeout(() => {
+      this.refreshTimer = undefined;
+      for (const noun of this.stale) void queryClient.invalidateQueries({ queryKey: [noun] });
+      this.stale.clear();
+    }, REFRESH_MS);
   }
 
   private flush(): void {
