@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, log1p, sqrt
 
 import numpy as np
+from numpy.typing import NDArray
 
 from opsrail_monitoring.analysis.incident_case import Array, Incident, Period, SeriesKey
+
+Mask = NDArray[np.bool_]
 
 VOLUME_METRICS = frozenset({"calls", "hits", "qps", "request_count", "requests", "rps", "throughput", "traffic"})
 FAR = 4.0
 OTHER_METRIC = 0.6
+ROWS_FOR_OTHERS = 10
 UNSURE_TOGETHER = 0.7
 
 
@@ -56,31 +60,40 @@ class _Pattern:
 def deviations(incident: Incident) -> dict[str, Deviation]:
     """The strongest evidence against each component that is measured in both periods.
 
-    A component is judged by the target's own metric and statistic where it has them, else by its other metrics at
-    `OTHER_METRIC` of their weight. Series measured in one period only are no evidence.
+    A component is judged by the target's own metric and statistic and, at `OTHER_METRIC` of its weight, by the
+    loudest of its other metrics; how much is asked of it (`VOLUME_METRICS`) is no fault. Within a few rows some of
+    many metrics agree with the target by chance, so below `ROWS_FOR_OTHERS` abnormal rows the others count only
+    where the target's metric is not measured. Series measured in one period only are no evidence.
     """
     target = _same_metric(incident.abnormal, incident.target)
     pattern = _pattern(incident, target)
     volumes = _volumes(incident.abnormal)
     lost = _lost(incident, target, pattern, volumes) if target else None
-    found: dict[str, Deviation] = {}
-    for node, key in _judged(incident, target or incident.target):
-        own = key.metric == incident.target.metric
-        deviation = _deviation(incident, key, pattern, own_metric=own, lost=lost, volumes=volumes)
-        if deviation and (node not in found or deviation.weight > found[node].weight):
-            found[node] = deviation
-    return found
+    own: dict[str, Deviation] = {}
+    others: dict[str, Deviation] = {}
+    wanted = target or incident.target
+    for key in incident.abnormal.series:
+        same = key.metric == wanted.metric
+        if key not in incident.normal.series or key.metric in VOLUME_METRICS - {wanted.metric}:
+            continue
+        deviation = _deviation(incident, key, pattern, own_metric=same, lost=lost, volumes=volumes)
+        if deviation is None:
+            continue
+        if same and key.statistic == wanted.statistic:
+            own[key.node] = deviation
+        elif key.node not in others or deviation.weight > others[key.node].weight:
+            others[key.node] = deviation
+    if len(incident.abnormal.times) < ROWS_FOR_OTHERS:
+        return others | own
+    return others | {node: _joined(found, others.get(node)) for node, found in own.items()}
 
 
-def _judged(incident: Incident, target: SeriesKey) -> list[tuple[str, SeriesKey]]:
-    keys = [key for key in incident.abnormal.series if key in incident.normal.series]
-    own = {key.node for key in keys if (key.metric, key.statistic) == (target.metric, target.statistic)}
-    return [
-        (key.node, key)
-        for key in keys
-        if ((key.metric, key.statistic) == (target.metric, target.statistic))
-        or (key.node not in own and key.metric not in VOLUME_METRICS)
-    ]
+def _joined(own: Deviation, other: Deviation | None) -> Deviation:
+    """Both kinds of evidence as one: the louder is told, the weight of the other adds to it."""
+    if other is None or own.key.metric == other.key.metric:
+        return own
+    weight = 1.0 - (1.0 - own.weight) * (1.0 - other.weight)
+    return replace(own if own.weight >= other.weight else other, weight=weight)
 
 
 def _same_metric(period: Period, wanted: SeriesKey) -> SeriesKey | None:
@@ -126,16 +139,16 @@ def _deviation(
     if not len(normal) or not measured.any():
         return None
     centre, spread = _scale(normal)
-    away = (values[measured] - centre) / spread
+    away = (values - centre) / spread
     directed = own_metric and pattern.direction != 0.0
     away = away * pattern.direction if directed else np.abs(away)
-    far, together = _with_target(away, pattern.size[measured], pattern)
+    far, together = _with_target(away, measured, pattern)
     share = 1.0
     if directed and lost and key.node in volumes:
         share = min(1.0, abs(_moved(values, pattern)) * volumes[key.node] / lost)
     weight = (1.0 - exp(-far / FAR)) * min(1.0, log1p(far) / FAR) * together**2 * share
-    out = np.flatnonzero(measured)[away > 3.0]
-    furthest = np.flatnonzero(measured)[int(np.argmax(away))]
+    out = np.flatnonzero(measured & (away > 3.0))
+    furthest = int(np.nanargmax(away))
     return Deviation(
         key=key,
         before=centre,
@@ -148,23 +161,38 @@ def _deviation(
     )
 
 
-def _with_target(away: Array, size: Array, pattern: _Pattern) -> tuple[float, float]:
-    """How far a series moved when the target did, and how well the two agree.
+def _with_target(away: Array, measured: Mask, pattern: _Pattern) -> tuple[float, float]:
+    """How far a series moved when the target did, or up to a sixth of the rows before, and how well the two agree.
 
     Where the abnormal rows show the target both fine and not, only what moves between those counts: a component
     that was broken all along is no cause. Else the distance from normal is all there is to go by.
     """
-    centred = size - size.mean()
-    power = float(centred @ centred)
-    if pattern.contrasts and len(away) >= 3 and power > 0.0:
-        swing = away - away.mean()
-        together = float(centred @ swing) / sqrt(power * float(swing @ swing) + 1e-12)
-        far = float(centred @ away) / power * float(pattern.size.max() - pattern.size.min())
-        far = min(far, 2.0 * max(float(np.quantile(away, 0.8)), 0.0))
-        return max(far, 0.0), max(together, 0.0)
+    if pattern.contrasts:
+        leads = range(len(measured) // 6 + 1)
+        found = [both for lead in leads if (both := _agreement(away, measured, pattern, lead))]
+        if found:
+            return max(found, key=lambda both: both[1])
+    size = pattern.size[measured]
     total = float(size.sum())
-    far = float(size @ away) / total if total > 0.0 else float(away.mean())
+    far = float(size @ away[measured]) / total if total > 0.0 else float(away[measured].mean())
     return max(far, 0.0), UNSURE_TOGETHER
+
+
+def _agreement(away: Array, measured: Mask, pattern: _Pattern, lead: int) -> tuple[float, float] | None:
+    """Distance moved, and correlation, with the target `lead` rows later; None with too few rows."""
+    rows = len(away) - lead
+    both = measured[:rows]
+    own, size = away[:rows][both], pattern.size[lead:][both]
+    if len(own) < 3:
+        return None
+    centred, swing = size - size.mean(), own - own.mean()
+    power = float(centred @ centred)
+    if power <= 0.0:
+        return None
+    together = float(centred @ swing) / sqrt(power * float(swing @ swing) + 1e-12)
+    far = float(centred @ own) / power * float(pattern.size.max() - pattern.size.min())
+    far = min(far, 2.0 * max(float(np.quantile(own, 0.8)), 0.0))
+    return max(far, 0.0), max(together, 0.0)
 
 
 def _moved(values: Array, pattern: _Pattern) -> float:

@@ -41,7 +41,7 @@ def rank_causes(incident: Incident) -> list[Cause]:
     ceiling = 1.0
     while waiting and total > 0.0:
         worth = {
-            node: evidence[node].weight
+            node: left[node]
             * _place(node, target, explains[node], bool(incident.edges))
             * sum(left[other] for other in explains[node] if other in left)
             for node in waiting
