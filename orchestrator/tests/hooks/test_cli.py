@@ -31,6 +31,19 @@ def test_the_event_is_guessed_from_the_shape(kind: str, shape: str, types: list[
     assert [event["type"] for event in orjson.loads(result.stdout)] == types
 
 
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        ({"ref": "v1", "ref_type": "tag", "master_branch": "main"}, "io.opsrail.github.create.v1"),
+        ({"ref": "old", "ref_type": "branch", "pusher_type": "user"}, "io.opsrail.github.delete.v1"),
+        ({"action": "created", "installation": {"id": 1}, "sender": {}}, "io.opsrail.github.installation.created.v1"),
+    ],
+)
+def test_github_payloads_without_a_word_in_cdevents_are_kept(payload: dict[str, object], expected: str) -> None:
+    result = RUNNER.invoke(app, ["normalise", "github"], input=orjson.dumps(payload))
+    assert [event["type"] for event in orjson.loads(result.stdout)] == [expected]
+
+
 def test_the_event_can_be_named() -> None:
     result = RUNNER.invoke(app, ["normalise", "github", "--event", "star"], input=b'{"action": "created"}')
     assert [event["type"] for event in orjson.loads(result.stdout)] == ["io.opsrail.github.star.created.v1"]

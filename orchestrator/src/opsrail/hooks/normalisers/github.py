@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from opsrail.hooks.delivery import Delivery, Normalised, NotUnderstood
+from opsrail.hooks.normalisers import github_shape
 from opsrail.hooks.normalisers.git import PullRequest, Push, Repository, add_pull_request, add_push
 from opsrail.hooks.reading import dig, moment, objects, text, texts, uri
 
@@ -28,7 +29,7 @@ def normalise(delivery: Delivery) -> Normalised:
         NotUnderstood: no JSON object, or no event name.
     """
     payload = delivery.json_object()
-    event = delivery.headers.get(EVENT_HEADER) or guess_event(payload)
+    event = delivery.headers.get(EVENT_HEADER) or github_shape.event_of(payload)
     if event is None:
         raise NotUnderstood("the header X-GitHub-Event is missing")
     out = Normalised(delivery)
@@ -38,21 +39,6 @@ def normalise(delivery: Delivery) -> Normalised:
     if not out.events and not out.ignored:
         out.generic(event, payload.get("action"), source=_source(payload), subject=_name(payload), data=payload)
     return out
-
-
-def guess_event(payload: Mapping[str, Any]) -> str | None:
-    """The event's name from the shape of its payload, where it travelled without its header."""
-    if "ref" in payload and "after" in payload and "commits" in payload:
-        return "push"
-    if "zen" in payload:
-        return "ping"
-    nouns = (
-        "workflow_job", "workflow_run", "check_run", "check_suite", "deployment_status", "deployment", "release",
-        "review", "comment", "pull_request", "issue",
-    )  # fmt: skip
-    found = next((noun for noun in nouns if noun in payload), None)
-    names = {"review": "pull_request_review", "comment": "issue_comment", "issue": "issues"}
-    return names.get(found, found) if found else None
 
 
 def _source(payload: Payload) -> str | None:
