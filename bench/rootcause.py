@@ -44,7 +44,7 @@ class Measured:
 
 
 def petshop(folder: Path) -> list[Made]:
-    """All incidents of PetShop as JSON documents; where no normal period is given, the first row of the issue is it."""
+    """All incidents of PetShop as JSON documents; the first row of an issue stands in for a missing normal period."""
     return [_petshop_case(path) for path in sorted(folder.glob("*/*/issue_*/target.json"))]
 
 
@@ -70,9 +70,9 @@ def _petshop_case(path: Path) -> Made:
 
 
 def _rows(path: Path) -> list[list[str]]:
-    opened = gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="")
-    with opened as file:
-        return list(csv.reader(file))
+    data = path.read_bytes()
+    text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
+    return list(csv.reader(text.splitlines()))
 
 
 def _graph(path: Path) -> dict[str, Any]:

@@ -108,6 +108,7 @@ class Detector:
     def _reason(self, value: float, expected: tuple[float, float] | None, *, still: bool) -> str:
         """Name what stands out most."""
         if still:
+            self._stillness.raised()
             return f"flat line: {value:.6g} for {self._stillness.run} rows, never so long before"
         loudest = max(range(len(VIEWS)), key=lambda at: max(self._together[at]))
         view = self._views[loudest]

@@ -30,7 +30,7 @@ class Cause:
 
 def rank_causes(incident: Incident) -> list[Cause]:
     """All components, likeliest cause first; those without evidence come last with score 0."""
-    evidence = deviations(incident)
+    evidence = dict(sorted(deviations(incident).items()))
     callers = _callers(incident.edges)
     explains = {node: _reaching(node, callers) for node in evidence}
     left = {node: found.weight for node, found in evidence.items()}

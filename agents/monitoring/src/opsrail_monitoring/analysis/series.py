@@ -87,7 +87,9 @@ def _value(text: str, number: int) -> float | None:
 
 def _at(text: str, number: int) -> float:
     try:
-        if not text[:9].isdigit():  # nine digits and more are a count of seconds, not an ISO 8601 basic date
+        if not (
+            len(text) > 8 and text[:9].isdigit()
+        ):  # nine digits and more are a count of seconds, not an ISO 8601 basic date
             moment = datetime.fromisoformat(text)
             return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):

@@ -35,6 +35,10 @@ class Stillness:
         self.run = 1
         return 0.0
 
+    def raised(self) -> None:
+        """An anomaly was raised for this run: a longer one is news only when it is far longer."""
+        self.longest = self.run
+
     def state(self) -> dict[str, Any]:
         """Everything needed to go on exactly, as JSON values."""
         return {name: getattr(self, name) for name in self.__slots__}

@@ -1,0 +1,69 @@
+"""The two commands as people run them: standard input to standard output."""
+
+import json
+import subprocess
+import sys
+
+from typer.testing import CliRunner
+
+from bench.generators import call_graph
+from opsrail_monitoring.cli import app as monitoring
+from opsrail_monitoring.incidents_cli import app as incidents
+
+SCORE = [sys.executable, "-c", "from opsrail_monitoring.cli import app; app()", "score"]
+
+
+def test_score_answers_each_row_before_the_next_is_sent() -> None:
+    with subprocess.Popen(SCORE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write("timestamp,value\n")
+        for row in range(3):
+            process.stdin.write(f"2024-01-01 00:0{row}:00,{row}\n")
+            process.stdin.flush()
+            assert 0.0 <= float(process.stdout.readline()) <= 1.0
+        process.stdin.close()
+        assert process.wait() == 0
+
+
+def test_score_as_json_tells_band_and_reason() -> None:
+    rows = "".join(f"{row},{50 + row % 3}\n" for row in range(400)) + "400,900\n"
+    result = CliRunner().invoke(monitoring, ["score", "--json"], input=f"timestamp,value\n{rows}")
+    last = json.loads(result.stdout.splitlines()[-1])
+    assert last["score"] > 0.5
+    assert last["reason"].startswith("spike: 900")
+    assert last["expected"][0] < 50 < last["expected"][1]
+
+
+def test_score_refuses_what_it_cannot_read_after_scoring_what_it_could() -> None:
+    result = CliRunner().invoke(monitoring, ["score"], input="timestamp,value\n1,1\n2,x\n")
+    assert result.exit_code == 2
+    assert result.stdout.splitlines() == ["0.000000"]
+    assert result.stderr == "error: row 3, column value: 'x' is not a number\n"
+
+
+def test_score_refuses_bytes_that_are_not_text() -> None:
+    result = CliRunner().invoke(monitoring, ["score"], input=b"timestamp,value\n1,\xff\xfe\n")
+    assert result.exit_code == 2
+    assert "not UTF-8" in result.stderr
+
+
+def test_rank_causes_prints_node_score_and_why() -> None:
+    case = call_graph.make(7)
+    result = CliRunner().invoke(incidents, ["rank-causes"], input=json.dumps(case.document))
+    ranked = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert set(ranked[0]) == {"node", "score", "why"}
+    assert ranked[0]["node"] in case.causes
+
+
+def test_rank_causes_refuses_what_is_not_a_case() -> None:
+    for text, message in (("", "not JSON"), ("{", "line 1, column 2"), ("[]", "the document: expected an object")):
+        result = CliRunner().invoke(incidents, ["rank-causes"], input=text)
+        assert result.exit_code == 2
+        assert message in result.stderr
+
+
+def test_importing_the_commands_does_not_import_numpy() -> None:
+    code = "import sys, opsrail_monitoring.cli, opsrail_monitoring.incidents_cli; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
