@@ -2,16 +2,18 @@
 
 import asyncio
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 
 from opsrail.runs import logs
+from opsrail.runs.log_order import LogPart, in_order
 from opsrail.testing.orchestrator import Orchestrator
 from opsrail.testing.played_agent import PlayedAgent
 from opsrail_sdk.contracts import subjects
-from opsrail_sdk.contracts.run import RunState
+from opsrail_sdk.contracts.run import LogLine, RunState
 
 
 @pytest.fixture
@@ -37,6 +39,32 @@ async def test_repeated_deliveries_are_one_line_each(
     await agent.log(run_id, "c", first=3)
     await agent.log(run_id, "a again", attempt=2)
     assert [line["text"] for line in await lines(client, run_id, 4)] == ["a", "b", "c", "a again"]
+
+
+async def test_lines_that_overtake_others_are_put_in_order(
+    agent: PlayedAgent, client: httpx.AsyncClient, run_id: str
+) -> None:
+    await agent.log(run_id, "a")
+    assert [line["text"] for line in await lines(client, run_id, 1)] == ["a"]
+    await agent.log(run_id, "d", "e", first=4)
+    await agent.report(run_id, RunState.SUCCEEDED, output={})
+    await client.get(f"/v1/runs/{run_id}", params={"wait": 20})
+    assert [line["text"] for line in await lines(client, run_id, 1)] == ["a"]
+    await agent.log(run_id, "b", "c", first=2)
+    assert [line["text"] for line in await lines(client, run_id, 5)] == list("abcde")
+
+
+def test_lines_whose_predecessors_are_gone_wait_no_longer() -> None:
+    run_id = uuid.uuid4()
+
+    def part(sequence: int, n: int, *, overdue: bool = False) -> LogPart:
+        return LogPart(sequence, 1, [LogLine(n=n, at=datetime.now(UTC), text=str(n))], overdue=overdue)
+
+    first, third, fourth = part(1, 1), part(3, 3), part(4, 4)
+    assert in_order(run_id, [fourth, third, first], {}) == [first]
+    assert in_order(run_id, [fourth, third], {(run_id, 1): 2}) == [third, fourth]
+    late = part(3, 3, overdue=True)
+    assert in_order(run_id, [fourth, late], {(run_id, 1): 1}) == [late, fourth]
 
 
 async def test_what_postgres_cannot_hold_is_replaced_and_poison_stops_nothing(

@@ -18,8 +18,8 @@ from opsrail_sdk.errors import Unavailable
 
 PAGE = 500
 _POLL_SECONDS = 2.0
-_GRACE_SECONDS = 5.0
-"""How long after its end a run's last lines may take to the database, where another replica writes them."""
+_GRACE_SECONDS = 30.0
+"""How long after its end a run's last lines may take to the database: a replica that died may have held some."""
 
 
 async def page(session: AsyncSession, run_id: uuid.UUID, *, after: int, limit: int) -> Sequence[RunLogLine]:

@@ -15,11 +15,13 @@ import psycopg
 from psycopg.rows import namedtuple_row
 from psycopg.types.json import Jsonb
 
+from opsrail.runs import log_order
 from opsrail.runs.announcing import state_event
+from opsrail.runs.log_order import LogPart
 from opsrail.runs.parents import RunKey, wake_parents
 from opsrail.runs.progress import Seen, Standing, advance
 from opsrail_sdk.contracts.cloudevent import CloudEvent
-from opsrail_sdk.contracts.run import FINISHED, ArtifactStored, LogLine, RunState
+from opsrail_sdk.contracts.run import FINISHED, ArtifactStored, RunState
 
 
 @dataclass
@@ -27,8 +29,7 @@ class Reports:
     """What a batch of messages says about one run."""
 
     statuses: list[Seen] = field(default_factory=list)
-    lines: list[tuple[int, int, LogLine]] = field(default_factory=list)
-    """Sequence of the message, attempt, line."""
+    logs: list[LogPart] = field(default_factory=list)
     artifacts: list[ArtifactStored] = field(default_factory=list)
 
 
@@ -40,6 +41,8 @@ class Applied:
     changed: Sequence[RunKey]
     woken: Sequence[RunKey]
     """Flows that waited for one of the runs."""
+    early: frozenset[int]
+    """Sequences of log messages that came before their predecessors: nothing was written of them."""
     unknown: int
     """Runs that have no row, as after retention, or that no agent has a say in."""
 
@@ -53,17 +56,15 @@ async def apply(
         keep: how long artifacts live that ask for nothing else.
     """
     rows = await _lock(connection, [run_id for _, run_id in reports])
+    known = {key: rows[key[1]] for key in reports if _takes_reports(rows.get(key[1]), key)}
+    ends = await log_order.ends(connection, {key[1]: reports[key].logs for key in known})
+    logs = {key: log_order.in_order(key[1], reports[key].logs, ends) for key in known}
     events: defaultdict[uuid.UUID, list[CloudEvent]] = defaultdict(list)
     changes: list[dict[str, Any]] = []
     finished: list[uuid.UUID] = []
-    known: dict[RunKey, Any] = {}
-    for key, report in reports.items():
-        row = rows.get(key[1])
-        if row is None or row.org_id != key[0] or row.kind != "action":
-            continue
-        known[key] = row
+    for key, row in known.items():
         before = _standing(row)
-        after, facts = advance(before, report.statuses)
+        after, facts = advance(before, reports[key].statuses)
         events[key[0]].extend(
             state_event(
                 row,
@@ -75,16 +76,22 @@ async def apply(
             )
             for status in facts
         )
-        if after != before or report.lines:
-            changes.append(_change(row, after, report))
+        if after != before or logs[key]:
+            changes.append(_change(row, after, logs[key]))
         if after.state in FINISHED and before.state not in FINISHED:
             finished.append(row.id)
-    await _insert_lines(connection, known, reports)
+    await _insert_lines(connection, known, logs)
     await _insert_artifacts(connection, known, reports, keep)
     if changes:
         await connection.execute(_UPDATE, (Jsonb(changes),))
     woken = await wake_parents(connection, finished) if finished else []
-    return Applied(events, list(known), woken, unknown=len(reports) - len(known))
+    written = {part.sequence for parts in logs.values() for part in parts}
+    early = frozenset(part.sequence for key in known for part in reports[key].logs) - written
+    return Applied(events, list(known), woken, early, unknown=len(reports) - len(known))
+
+
+def _takes_reports(row: Any, key: RunKey) -> bool:
+    return row is not None and row.org_id == key[0] and row.kind == "action"
 
 
 async def _lock(connection: psycopg.AsyncConnection, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Any]:
@@ -133,12 +140,12 @@ def _standing(row: Any) -> Standing:
     )
 
 
-def _change(row: Any, after: Standing, report: Reports) -> dict[str, Any]:
+def _change(row: Any, after: Standing, logs: Sequence[LogPart]) -> dict[str, Any]:
     values = asdict(after) | {
         "id": str(row.id),
         "was": row.state,
-        "log_position": row.log_position + len(report.lines),
-        "log_sequence": max([row.log_sequence, *(sequence for sequence, _, _ in report.lines)]),
+        "log_position": row.log_position + sum(len(part.lines) for part in logs),
+        "log_sequence": max([row.log_sequence, *(part.sequence for part in logs)]),
     }
     for name in ("started_at", "finished_at"):
         values[name] = values[name].isoformat() if values[name] else None
@@ -146,12 +153,12 @@ def _change(row: Any, after: Standing, report: Reports) -> dict[str, Any]:
 
 
 async def _insert_lines(
-    connection: psycopg.AsyncConnection, known: Mapping[RunKey, Any], reports: Mapping[RunKey, Reports]
+    connection: psycopg.AsyncConnection, known: Mapping[RunKey, Any], logs: Mapping[RunKey, Sequence[LogPart]]
 ) -> None:
     columns: list[list[Any]] = [[] for _ in range(9)]
     for key, row in known.items():
-        lines = sorted(reports[key].lines, key=lambda line: (line[0], line[2].n))
-        for offset, (_, attempt, line) in enumerate(lines, start=1):
+        lines = [(part.attempt, line) for part in logs[key] for line in part.lines]
+        for offset, (attempt, line) in enumerate(lines, start=1):
             values = (*key, row.log_position + offset, attempt, line.n, line.at, line.stream, line.step, line.text)
             for column, value in zip(columns, values, strict=True):
                 column.append(value)

@@ -30,7 +30,8 @@ async def stream(
     """What happens, as it happens: `event`, `run` and `agent` messages.
 
     Resume with `Last-Event-ID`: nothing is missed or repeated within the bus's retention; a `gap` message says where
-    it was longer.
+    it was longer. An event that was published twice, because its sender repeated it or a crash came in between, is
+    told twice under the same id.
     """
     wanted = frozenset(topics.split(","))
     if not wanted <= set(merged.TOPICS):

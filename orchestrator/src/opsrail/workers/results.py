@@ -15,6 +15,7 @@ from prometheus_client import Counter
 from pydantic import ValidationError
 
 from opsrail.db.engine import Database
+from opsrail.runs.log_order import LogPart
 from opsrail.runs.outcomes import Applied, Reports, apply
 from opsrail.runs.parents import RunKey
 from opsrail.runs.progress import Seen
@@ -33,6 +34,10 @@ _BATCH_BYTES = 8 << 20
 _ACK_WAIT = timedelta(seconds=10)
 """How long messages of a replica that died wait for another one."""
 _AGAIN = timedelta(seconds=1)
+_EARLY = timedelta(milliseconds=200)
+"""Pause before log lines are tried again that came before the lines which precede them."""
+_EARLY_DELIVERIES = 3 * _ACK_WAIT // _EARLY
+"""So often tried, what precedes them is gone for good."""
 
 APPLIED = Counter("opsrail_run_reports_total", "Messages about runs written to the database", ["kind"])
 REFUSED = Counter("opsrail_run_reports_refused_total", "Messages about runs that could not be understood")
@@ -94,6 +99,9 @@ class Results:
             applied = await apply(connection, reports, keep=self._keep)
         await self._tell(applied)
         for message in kept:
+            if message.metadata.sequence.stream in applied.early:
+                await message.nak(_EARLY.total_seconds())
+                continue
             await message.ack()
             APPLIED.labels(message.subject.rpartition(".")[2]).inc()
 
@@ -120,7 +128,8 @@ class Results:
                 report.statuses.append(Seen(sequence, RunStatus.model_validate_json(body), repeated))
             elif kind == "log":
                 lines = RunLog.model_validate_json(body)
-                report.lines.extend((sequence, lines.attempt, line) for line in lines.lines)
+                overdue = message.metadata.num_delivered > _EARLY_DELIVERIES
+                report.logs.append(LogPart(sequence, lines.attempt, lines.lines, overdue=overdue))
             else:
                 report.artifacts.append(ArtifactStored.model_validate_json(body))
         except (ValidationError, ValueError) as error:
