@@ -29,5 +29,6 @@ export default defineConfig({
     setupFiles: ["./src/mocks/test-setup.ts"],
     include: ["src/**/*.test.{ts,tsx}"],
     restoreMocks: true,
+    testTimeout: 60_000,
   },
 });

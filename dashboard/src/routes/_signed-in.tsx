@@ -1,6 +1,6 @@
 /** Everything behind the token: without one, off to the login page, and back afterwards. */
 import { useQueryClient } from "@tanstack/react-query";
-import { createFileRoute, Outlet, redirect, useLocation, useRouter } from "@tanstack/react-router";
+import { createFileRoute, Outlet, redirect, useRouter } from "@tanstack/react-router";
 import { useEffect } from "react";
 
 import { lastEnding, token, useToken } from "@/api/session";
@@ -19,7 +19,6 @@ function SignedIn() {
   const queryClient = useQueryClient();
   const router = useRouter();
   const held = useToken();
-  const href = useLocation({ select: (location) => location.href });
   useEffect(() => {
     if (!held) return;
     return stream.connect(queryClient);
@@ -27,9 +26,11 @@ function SignedIn() {
   useEffect(() => {
     if (held) return;
     queryClient.clear();
+    // Read here and not rendered with: the way to the login page changes it, which must not lead there again.
+    const { href } = router.state.location;
     const back = lastEnding() === "expired" && href !== "/" ? { to: href } : {};
     void router.navigate({ to: "/login", search: back, replace: true });
-  }, [held, href, queryClient, router]);
+  }, [held, queryClient, router]);
   return (
     <Shell>
       <Outlet />
