@@ -37,6 +37,7 @@ _HELP = {
     "doctor": "What this machine has and lacks",
     "events": "Follow, list and publish events",
     "hooks": "Try webhook payloads without a server",
+    "incidents": "Rank what may have caused an incident",
     "invoke": "Run an action of an agent",
     "query": "Ask an agent",
     "runs": "List, watch and cancel runs",
