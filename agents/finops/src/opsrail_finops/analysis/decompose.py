@@ -20,6 +20,7 @@ _SPIKE = 5.0
 _STEP = 4.0
 _STEPS = 3
 _LEAST_AFTER_STEP = 3
+_TAIL = 2 * WEEK
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def _month_day(day: date) -> int:
 class Parts:
     """`values` = `fees` + weekday effect on `level`, but for spikes and steps, which `level` is free of.
 
-    `plain`: the values without fees and spikes. `weekday`: seven factors when `multiplies`, else seven summands.
+    """`values` are `fees` plus `level` with its weekday effects, but for spikes and steps, which `level` is free of.
     """
 
     values: Array
@@ -89,13 +90,13 @@ def take_apart(values: Array, days: Calendar) -> Parts:
     without = values - np.array([fees.get(int(day), 0.0) for day in days.month_day], float)
     rest = without - expected
     noise = spread(rest)
-    if (run := _last_run(rest, noise)) is not None:
-        shift = np.median(without[run:] / expected[run:]) if multiplies else np.median(rest[run:])
-        expected[run:] = expected[run:] * shift if multiplies else expected[run:] + shift
-        rest = without - expected
-    plain = np.where(np.abs(rest) > _SPIKE * noise, expected, without) if noise > 0 else without
-    level = plain / weekday[days.weekday] if multiplies else plain - weekday[days.weekday]
-    return Parts(values, plain, _without_steps(level), weekday, fees, multiplies, noise, days)
+    season = weekday[days.weekday]
+    _believe_last_run(expected, without, season, noise, multiplies=multiplies)
+    rest = without - expected
+    calm = np.where(np.abs(rest) > _SPIKE * noise, expected, without) if noise > 0 else without
+    level = _without_steps(calm / season if multiplies else calm - season)
+    plain = level * season if multiplies else level + season
+    return Parts(values, plain, level, weekday, fees, multiplies, noise, days)
 
 
 def rolling_median(values: Array, width: int) -> Array:
@@ -146,14 +147,21 @@ def _fees(rest: Array, days: Calendar, noise: float) -> dict[int, float]:
     return found
 
 
-def _last_run(rest: Array, noise: float) -> int | None:
-    """Where the last days begin to lie far out on one side: three of them are a new level, no spikes."""
-    sides = np.sign(rest) * (np.abs(rest) > _SPIKE * noise)
-    if not sides[-1]:
-        return None
+def _believe_last_run(expected: Array, values: Array, season: Array, noise: float, *, multiplies: bool) -> None:
+    """Where the last three days or more all lie far out on one side, they are a new level and no spikes."""
+    if len(values) < _TAIL + WEEK or noise <= 0:
+        return
+    bare = values / season if multiplies else values - season
+    before = np.median(bare[-_TAIL - 3 * WEEK : -_TAIL])
+    away = bare[-_TAIL:] - before
+    sides = np.sign(away) * (np.abs(away) > _SPIKE * noise)
     others = np.flatnonzero(sides != sides[-1])
-    run = int(others[-1]) + 1 if len(others) else 0
-    return run if len(rest) - run >= _LEAST_AFTER_STEP and run > 0 else None
+    start = int(others[-1]) + 1 if len(others) else 0
+    if not sides[-1] or start == 0 or _TAIL - start < _LEAST_AFTER_STEP:
+        return
+    level = np.full(_TAIL, before)
+    level[start:] = np.median(bare[-_TAIL:][start:])
+    expected[-_TAIL:] = level * season[-_TAIL:] if multiplies else level + season[-_TAIL:]
 
 
 def _without_steps(level: Array) -> Array:

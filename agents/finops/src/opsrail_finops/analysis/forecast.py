@@ -1,8 +1,8 @@
 """Forecasts a daily cost: a rolling-origin contest of light methods per series, and conformal intervals.
 
 Pure; called by the `forecast` command. Every method is tried on origins in the recent past, each seeing the days
-before its origin alone. The mean weighted by past errors, the median of the better half, or one method that was better
-by far is taken; the intervals come from errors of choices made without the origin at which they are measured.
+before its origin alone. The mean weighted by past errors, the median of the better half, or one method that was
+better by far is taken; the intervals come from errors of choices made without the origin they are measured at.
 """
 
 from collections.abc import Mapping, Sequence

@@ -7,8 +7,8 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from io import BufferedReader
 from itertools import chain, islice
@@ -24,8 +24,8 @@ from opsrail_finops.analysis.json_bills import BadJson, json_rows
 from opsrail_finops.analysis.layouts import LAYOUTS, Layout, layout_of
 
 _GZIP, _PARQUET, _UTF16 = b"\x1f\x8b", b"PAR1", (b"\xff\xfe", b"\xfe\xff")
-_BLOCK_BYTES = 4 << 20
-_BATCH_ROWS = 50_000
+_BLOCK_BYTES = 16 << 20
+_BATCH_ROWS = 150_000
 _HEADER_BYTES = 1 << 20
 NO_VALUE = ("", "NULL")
 
@@ -194,12 +194,13 @@ def _text(column: pa.Array) -> pa.Array:
 
 
 def _json(path: Path, *, zipped: bool) -> Table:
-    def rows() -> Iterator[dict[str, str | None]]:
-        with _readable(path), _plain(path, zipped=zipped) as file:
-            yield from json_rows(io.TextIOWrapper(file, encoding="utf-8-sig"))
+    def rows() -> Generator[dict[str, str | None], None, None]:
+        opened = _plain(path, zipped=zipped)
+        with _readable(path), opened as file, io.TextIOWrapper(file, encoding="utf-8-sig") as text:
+            yield from json_rows(text)
 
-    with _readable(path):
-        header = list(dict.fromkeys(name for row in islice(rows(), 1000) for name in row))
+    with closing(rows()) as first:
+        header = list(dict.fromkeys(name for row in islice(first, 1000) for name in row))
 
     def read(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         waiting = rows()

@@ -17,6 +17,7 @@ from opsrail_finops.analysis.bill import EXACT, Bill, Key, RefusedRow, Sums, rea
 from opsrail_finops.analysis.tables import open_table
 
 _DATE = re.compile(r"\d{4}-?\d{2}(-?\d{2})?$")
+_SUFFIXES = re.compile(r"(\.(csv|gz|gzip|parquet|snappy|jsonl?))+$", re.IGNORECASE)
 _PART = re.compile(r"(^|[-_.]|part)\d{1,12}$|(?<=part)[-_]\d+([-_].*)?$", re.IGNORECASE)
 
 
@@ -95,17 +96,21 @@ def _same(earlier: Path, path: Path) -> bool:
 
 
 def _delivery_of(path: Path) -> tuple[str, ...]:
-    stem = re.sub(r"(\.(csv|gz|gzip|parquet|snappy|json|jsonl|zip))+$", "", path.name, flags=re.IGNORECASE)
+    stem = _SUFFIXES.sub("", path.name)
+    ending = path.name.removeprefix(stem)
     if _DATE.search(stem) is None:
         stem = _PART.sub("#", stem)
-    return (str(path.resolve().parent), stem)
+    return (str(path.resolve().parent), stem, ending)
 
 
 def _azure_dataset(path: Path, bill: Bill) -> str | None:
-    """Azure exports actual and amortised costs apart, told by the export's name alone."""
+    """Azure exports actual and amortised costs apart, told by the name of the file or else its nearest folder."""
     if not bill.layout.name.startswith("Azure"):
         return None
-    return "amortised" if re.search("amorti[sz]ed", str(path), re.IGNORECASE) else "actual"
+    for name in reversed(path.parts):
+        if (found := re.search("actual|amorti[sz]ed", name, re.IGNORECASE)) is not None:
+            return "actual" if found[0].lower() == "actual" else "amortised"
+    return "actual"
 
 
 def _split(bill: Bill, dataset: str) -> None:
