@@ -75,7 +75,7 @@ export function LogViewer({
       <div className="flex flex-wrap items-center gap-2 border-b border-line px-3 py-2">
         <form
           role="search"
-          className="flex min-w-0 flex-1 items-center gap-1"
+          className="flex min-w-0 flex-1 basis-full items-center gap-1 sm:basis-0"
           onSubmit={(event) => {
             event.preventDefault();
             showHit(hit + 1);

@@ -34,6 +34,7 @@ export function MapFields({ schema: node, value, path, onChange }: NodeProps) {
           <div className="w-2/5">
             <Input
               aria-label={`Name ${index + 1}`}
+              placeholder="name"
               value={row.key}
               onChange={(event) => change(index, { key: event.target.value })}
               className="font-mono"
