@@ -54,9 +54,9 @@ def _month_day(day: date) -> int:
 
 @dataclass(frozen=True)
 class Parts:
-    """`values` = `fees` + weekday effect on `level`, but for spikes and steps, which `level` is free of.
+    """`values` are `fees` plus `level` with weekday effects, but for spikes and steps, which `level` is free of.
 
-    """`values` are `fees` plus `level` with its weekday effects, but for spikes and steps, which `level` is free of.
+    `plain`: the values without fees, spikes and steps. `weekday`: seven factors when `multiplies`, else seven summands.
     """
 
     values: Array
