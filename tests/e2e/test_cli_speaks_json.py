@@ -75,6 +75,7 @@ def cli(stack: Stack) -> Cli:
     return Cli(stack)
 
 
+@pytest.mark.slow
 def test_runs_and_artifacts(cli: Cli, forge: Forge, tmp_path: Path) -> None:
     pipeline = "steps:\n  - {name: make, run: 'printf hello > out'}\nartifacts:\n  - paths: out\n"
     _, head = forge.repository("cli/runs", {".opsrail/ci.yaml": pipeline})
@@ -93,6 +94,7 @@ def test_runs_and_artifacts(cli: Cli, forge: Forge, tmp_path: Path) -> None:
     cli.refused("runs", "show", str(uuid.uuid4()), says="not_found")
 
 
+@pytest.mark.slow
 def test_invoke_says_by_its_status_how_the_run_ended(cli: Cli, forge: Forge) -> None:
     _, head = forge.repository("cli/invoke")
     body = {"repository": "cli/invoke", "clone_url": forge.git.url("cli/invoke"), "ref": "refs/heads/main"}
@@ -106,6 +108,7 @@ def test_invoke_says_by_its_status_how_the_run_ended(cli: Cli, forge: Forge) -> 
     cli.refused("invoke", "nodot", says="AGENT.ACTION", status=2)
 
 
+@pytest.mark.slow
 def test_agents(cli: Cli, stack: Stack) -> None:
     listed = cli("agents", "list")
     assert {agent["id"] for agent in listed["agents"]} >= {"ci", "cd"}
@@ -132,6 +135,7 @@ def test_queries(cli: Cli) -> None:
     cli.refused("query", "ci", says="AGENT.QUERY", status=2)
 
 
+@pytest.mark.slow
 def test_connections_and_tokens(cli: Cli) -> None:
     name = f"cli-{uuid.uuid4().hex[:8]}"
     assert {kind["kind"] for kind in cli("connections", "kinds")} >= {"github", "gitlab", "registry"}
@@ -153,6 +157,7 @@ def test_connections_and_tokens(cli: Cli) -> None:
     assert cli("tokens", "revoke", token["id"])["revoked"] is True
 
 
+@pytest.mark.slow
 def test_events(cli: Cli, stack: Stack) -> None:
     wanted = {"specversion": "1.0", "id": str(uuid.uuid4()), "source": "/cli", "type": "com.example.told.v1"}
     with subprocess.Popen(
