@@ -56,7 +56,7 @@ def _month_day(day: date) -> int:
 class Parts:
     """`values` are `fees` plus `level` with weekday effects, but for spikes and steps, which `level` is free of.
 
-    `plain`: the values without fees, spikes and steps. `weekday`: seven factors when `multiplies`, else seven summands.
+    `plain`: the values without fees, spikes and steps. `weekday`: seven factors if `multiplies`, else seven summands.
     """
 
     values: Array
