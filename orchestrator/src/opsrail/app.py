@@ -1,6 +1,7 @@
 """The application: the one place where the parts of an orchestrator process are made and joined."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
@@ -34,7 +35,7 @@ from opsrail.workers.projector import Projector
 from opsrail.workers.runner import Worker, Workers
 from opsrail.workers.runs import run_workers
 from opsrail_sdk.bus import Bus, ensure_streams
-from opsrail_sdk.streams import ensure_artifacts
+from opsrail_sdk.streams import NoRoom, ensure_artifacts
 
 log = structlog.get_logger()
 
@@ -69,7 +70,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         container = await _build(settings, closing)
         app.state.container = container
         org_id = await bootstrap.ensure(settings, container.database)
-        await ensure_artifacts(container.bus.js, str(org_id), replicas=settings.nats.replicas)
+        await _make_artifact_store(container, org_id)
         core = CoreService(container)
         await core.start()
         closing.push_async_callback(core.stop)
@@ -119,6 +120,16 @@ async def _build(settings: Settings, closing: AsyncExitStack) -> Container:
         signer=signer,
         hints=hints,
     )
+
+
+async def _make_artifact_store(container: Container, org_id: uuid.UUID) -> None:
+    js, settings = container.bus.js, container.settings
+    try:
+        limit = settings.retention.artifact_bytes
+        await ensure_artifacts(js, str(org_id), replicas=settings.nats.replicas, max_bytes=limit)
+    except NoRoom as error:
+        log.warning("artifacts.unbounded", why=str(error), setting="OPSRAIL_RETENTION_ARTIFACT_BYTES")
+        await ensure_artifacts(js, str(org_id), replicas=settings.nats.replicas)
 
 
 def _workers(container: Container) -> list[Worker]:

@@ -62,6 +62,11 @@ class RetentionSettings(BaseModel):
     events: timedelta = Field(default=timedelta(days=30), description="Events, by whole days")
     runs: timedelta = Field(default=timedelta(days=90), description="Finished runs with their logs")
     artifacts: timedelta = Field(default=timedelta(days=30), description="Artifacts that ask for nothing else")
+    artifact_bytes: int = Field(
+        default=5 << 30,
+        ge=1 << 20,
+        description="Bytes of artifacts per organisation; beyond, storing is refused, so the streams keep their disk",
+    )
 
 
 class LogSettings(BaseModel):

@@ -22,6 +22,11 @@ KEEP = timedelta(days=7)
 """How long facts and run messages stay on the bus: the longest time that Postgres or an agent may be away."""
 
 _STREAM_EXISTS = 10058
+_INSUFFICIENT = frozenset({10023, 10047})
+
+
+class NoRoom(Exception):
+    """The server has not the storage that a stream would reserve."""
 
 
 async def ensure_streams(
@@ -45,7 +50,14 @@ async def ensure_streams(
 
 
 async def ensure_artifacts(js: JetStreamContext, org: str, *, replicas: int, max_bytes: int | None = None) -> None:
-    """Make the organisation's object store."""
+    """Make the organisation's object store.
+
+    Args:
+        max_bytes: beyond it storing is refused, so that artifacts do not take the disk from the streams.
+
+    Raises:
+        NoRoom: the server cannot set ``max_bytes`` aside.
+    """
     bucket = subjects.artifacts_bucket(org)
     await _ensure(
         js,
@@ -161,11 +173,16 @@ def _bucket(name: str, *, ttl: timedelta | None = None) -> api.StreamConfig:
 
 async def _ensure(js: JetStreamContext, config: api.StreamConfig) -> None:
     try:
-        await js.add_stream(config)
-    except (BadRequestError, APIError) as error:
-        if error.err_code != _STREAM_EXISTS:
-            raise
-        await js.update_stream(config)
+        try:
+            await js.add_stream(config)
+        except (BadRequestError, APIError) as error:
+            if error.err_code != _STREAM_EXISTS:
+                raise
+            await js.update_stream(config)
+    except APIError as error:
+        if error.err_code in _INSUFFICIENT:
+            raise NoRoom(f"the bus cannot set {config.max_bytes} bytes aside for {config.name}") from error
+        raise
 
 
 def _widest(filters: Iterable[str]) -> list[str]:
