@@ -19,6 +19,7 @@ _SEASON_WEEKS = 16
 _SPIKE = 5.0
 _STEP = 4.0
 _STEPS = 3
+_CANDIDATES = 16
 _LEAST_AFTER_STEP = 3
 _TAIL = 2 * WEEK
 
@@ -191,7 +192,9 @@ def _step(level: Array) -> int | None:
     padded = np.concatenate([level, np.full(2 * WEEK, np.nan)])
     middles = np.nanmedian(np.lib.stride_tricks.sliding_window_view(padded, 2 * WEEK)[:count], axis=1)
     earlier = middles[np.maximum(np.arange(first, last) - 2 * WEEK, 0)]
-    for at in (first + np.flatnonzero(np.abs(middles[first:last] - earlier) >= 2 * noise)).tolist():
+    jumps = np.abs(middles[first:last] - earlier)
+    widest = np.argsort(-jumps, kind="stable")[:_CANDIDATES]
+    for at in sorted((first + widest[jumps[widest] >= 2 * noise]).tolist()):
         before, after = level[max(0, at - 2 * WEEK) : at], level[at : at + 2 * WEEK]
         jump = abs(float(np.median(after) - np.median(before)))
         if jump < 3 * noise:
