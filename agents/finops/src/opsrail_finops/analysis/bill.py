@@ -3,7 +3,6 @@
 Called by `totals.py`. Works batch by batch, so memory grows with the sums, not with the rows.
 """
 
-import json
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from opsrail_finops.analysis.columns import Columns, first_filled, mapped, only, tag_reader
 from opsrail_finops.analysis.conventions import (
     PLACES,
     Conventions,
@@ -23,7 +23,7 @@ from opsrail_finops.analysis.conventions import (
     settle,
     utc_day,
 )
-from opsrail_finops.analysis.layouts import Layout, Term, bare
+from opsrail_finops.analysis.layouts import Layout
 from opsrail_finops.analysis.tables import BadBill, Table
 
 EXACT = Context(prec=min(MAX_PREC, 120))
@@ -104,7 +104,7 @@ def read_bill(table: Table, by: Sequence[str]) -> Bill:
 
 
 def _settle(table: Table) -> Conventions:
-    columns = _Columns(table)
+    columns = Columns(table)
     names = {columns.exact(term.column) for term in (*table.layout.billed, *table.layout.effective)} - {None}
     start = columns.needed(table.layout.start)
     amounts: set[str] = set()
@@ -116,39 +116,12 @@ def _settle(table: Table) -> Conventions:
     return settle(amounts, moments, day_first=table.layout.day_first)
 
 
-class _Columns:
-    """Finds the file's own columns."""
-
-    def __init__(self, table: Table) -> None:
-        self._table = table
-        self._by_bare: dict[str, str] = {}
-        for name in table.header:
-            self._by_bare.setdefault(bare(name), name)
-
-    def exact(self, name: str) -> str | None:
-        return self._by_bare.get(name)
-
-    def needed(self, name: str) -> str:
-        return self._by_bare[name]
-
-    def focus(self, name: str) -> list[str]:
-        """Columns that may hold a FOCUS column; under FOCUS any column may be asked for by its name."""
-        known = self._table.layout.columns.get(name, (bare(name),))
-        return [self._by_bare[column] for column in known if column in self._by_bare]
-
-    def tag(self, key: str) -> tuple[str | None, str | None]:
-        """The column of this one tag, and the column of all tags."""
-        own = (prefix + bare(key) for prefix in self._table.layout.tag_prefixes)
-        one = next((self._by_bare[name] for name in own if name in self._by_bare), None)
-        return one, next((self._by_bare[name] for name in self._table.layout.tags if name in self._by_bare), None)
-
-
 class _Reader:
     def __init__(self, table: Table, by: Sequence[str], conventions: Conventions | None) -> None:
         self._table = table
         self._by = by
         self._conventions = conventions
-        self._columns = _Columns(table)
+        self._columns = Columns(table)
         self._bill = Bill(table.layout)
         self._days: dict[str | None, str | Refused] = {}
         self._wanted = {"BillingCurrency": self._columns.focus("BillingCurrency")}
@@ -197,13 +170,13 @@ class _Reader:
         faults: dict[int, tuple[str, str]] = {}
         columns: dict[str, pa.Array] = {"day": self._days_of(batch.column(start), start, faults)}
         for at, (cost, term, column) in enumerate(self._terms):
-            texts = _only(batch.column(column), term, batch.column(kind) if kind else None)
+            texts = only(batch.column(column), term, batch.column(kind) if kind else None)
             numbers, shown = self._amounts(texts, column, faults)
             columns[f"{cost}{at}"], columns[f"{cost}{at}_places"] = numbers, shown
         for name, found in self._wanted.items():
-            columns[name] = _first_filled(batch, found)
+            columns[name] = first_filled(batch, found)
         for dimension, (one, every) in self._tags.items():
-            columns[dimension] = batch.column(one) if one else _mapped(batch.column(every), _tag_reader(dimension))
+            columns[dimension] = batch.column(one) if one else mapped(batch.column(every), tag_reader(dimension))
         if faults:
             numbers_before = self._row_numbers(done, batch.num_rows)
             for index, (column, reason) in faults.items():
@@ -332,44 +305,6 @@ def _quick_amounts(texts: pa.Array) -> tuple[pa.Array, pa.Array] | None:
     point = pc.find_substring(texts, ".")
     after = pc.subtract(pc.subtract(pc.utf8_length(texts), point), 1)
     return numbers, pc.if_else(pc.less(point, 0), pa.scalar(0, pa.int32()), after)
-
-
-def _only(texts: pa.Array, term: Term, kinds: pa.Array | None) -> pa.Array:
-    if kinds is None or not (term.only or term.without):
-        return texts
-    inside = pc.is_in(kinds, pa.array(sorted(term.only or term.without), pa.string()))
-    keep = inside if term.only else pc.invert(inside)
-    return pc.if_else(keep, texts, pa.scalar(None, pa.string()))
-
-
-def _first_filled(batch: pa.RecordBatch, names: Sequence[str]) -> pa.Array:
-    if not names:
-        return pa.nulls(batch.num_rows, pa.string())
-    return pc.coalesce(*(batch.column(name) for name in names))
-
-
-def _mapped(column: pa.Array, change: Callable[[str], str | None]) -> pa.Array:
-    encoded = column.dictionary_encode()
-    changed = [None if text is None else change(text) for text in encoded.dictionary.to_pylist()]
-    return pc.take(pa.array(changed, pa.string()), encoded.indices)
-
-
-def _tag_reader(dimension: str) -> Callable[[str], str | None]:
-    """Tags are a JSON object, Azure's an object without brackets, GCP's a list of key and value."""
-    key = dimension.removeprefix("tag:")
-
-    def read(text: str) -> str | None:
-        text = text.strip()
-        try:
-            tags = json.loads(text if text[:1] in {"{", "["} else "{" + text + "}")
-        except json.JSONDecodeError:
-            return None
-        if isinstance(tags, list):
-            tags = {item.get("key"): item.get("value") for item in tags if isinstance(item, dict)}
-        found = tags.get(key, tags.get(f"user_{key}"))
-        return None if found is None else str(found)
-
-    return read
 
 
 def _value(row: dict[str, Any], dimension: str, day: str) -> str | None:
