@@ -24,7 +24,8 @@ from opsrail_finops.analysis.json_bills import BadJson, json_rows
 from opsrail_finops.analysis.layouts import LAYOUTS, Layout, layout_of
 
 _GZIP, _PARQUET, _UTF16 = b"\x1f\x8b", b"PAR1", (b"\xff\xfe", b"\xfe\xff")
-_BLOCK_BYTES = 16 << 20
+_BLOCK_BYTES = 8 << 20
+"""Arrow reads up to 32 blocks ahead, which is what bounds the memory."""
 _BATCH_ROWS = 150_000
 _HEADER_BYTES = 1 << 20
 NO_VALUE = ("", "NULL")
