@@ -2,12 +2,15 @@
 import { problemFrom, signedOut, unreachable } from "./problem";
 import { endSession, token } from "./session";
 
-type Params = Record<string, string | number | boolean | null | undefined>;
+type Param = string | number | boolean | null | undefined;
+type Params = Record<string, Param | readonly string[]>;
 
 export function url(path: string, params: Params = {}): string {
   const search = new URLSearchParams();
   for (const [key, value] of Object.entries(params)) {
-    if (value !== undefined && value !== null && value !== "") search.set(key, String(value));
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one !== undefined && one !== null && one !== "") search.append(key, String(one));
+    }
   }
   const query = search.toString();
   return `/v1${path}${query ? `?${query}` : ""}`;

@@ -3,7 +3,7 @@ import { infiniteQueryOptions } from "@tanstack/react-query";
 import { api } from "./client";
 import type { Page } from "./types";
 
-type Filter = Record<string, string | undefined>;
+type Filter = Record<string, string | readonly string[] | undefined>;
 
 /** Options of a cursor-paged list, newest first. Lists are looked at again by themselves, also without the stream. */
 export function pagedQuery<Item>(key: readonly string[], path: string, filter: Filter = {}, limit = 50) {

@@ -33,7 +33,7 @@ def upgrade() -> None:
         CREATE TABLE agents (
           org_id uuid NOT NULL CONSTRAINT fk_agents_org_id_organisations REFERENCES organisations,
           id text NOT NULL,
-          manifest jsonb NOT NULL,
+          manifest json NOT NULL, -- keeps the author's order of fields, which forms follow
           module text NOT NULL,
           version text NOT NULL,
           runtime text NOT NULL,

@@ -28,5 +28,11 @@ const STOPPABLE: ReadonlySet<RunState> = new Set(["requested", "awaiting_approva
 
 export const isFinished = (state: RunState) => !OPEN.has(state);
 export const isStoppable = (state: RunState) => STOPPABLE.has(state);
-export const isBad = (state: RunState) =>
-  ["failed", "timed_out", "interrupted", "denied", "unverified"].includes(state);
+export const ENDED_BADLY: readonly RunState[] = [
+  "failed",
+  "timed_out",
+  "interrupted",
+  "denied",
+  "unverified",
+];
+export const isBad = (state: RunState) => ENDED_BADLY.includes(state);

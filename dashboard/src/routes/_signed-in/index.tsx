@@ -9,6 +9,7 @@ import { agentsQuery } from "@/features/agents/api/list-agents";
 import { AgentCard } from "@/features/agents/components/agent-card";
 import { StackHealth } from "@/features/health/stack-health";
 import { runsQuery } from "@/features/runs/api/list-runs";
+import { ENDED_BADLY } from "@/features/runs/states";
 import { RunTable } from "@/features/runs/components/run-table";
 import { EventRate } from "@/features/stream/event-rate";
 
@@ -91,7 +92,7 @@ function LastRuns() {
 }
 
 function FailedLately() {
-  const runs = useInfiniteQuery(runsQuery({ state: "failed" }, FAILURES));
+  const runs = useInfiniteQuery(runsQuery({ state: ENDED_BADLY }, FAILURES));
   const items = runs.data?.pages[0]?.items ?? [];
   return (
     <Card

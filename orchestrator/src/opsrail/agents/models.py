@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, func
+from sqlalchemy import JSON, ForeignKey, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -24,7 +24,7 @@ class Agent(Base):
 
     org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("organisations.org_id"), primary_key=True)
     id: Mapped[str] = mapped_column(primary_key=True)
-    manifest: Mapped[dict[str, Any]]
+    manifest: Mapped[dict[str, Any]] = mapped_column(JSON)
     module: Mapped[str]
     version: Mapped[str]
     runtime: Mapped[str]

@@ -48,11 +48,11 @@ async def create_run(principal: Writer, services: Services, request: Request, bo
 def _filter(
     agent: Annotated[str | None, Query(max_length=64)] = None,
     action: Annotated[str | None, Query(max_length=64)] = None,
-    state: Annotated[RunState | None, Query()] = None,
+    state: Annotated[list[RunState] | None, Query(max_length=len(RunState), description="Any of these")] = None,
     correlation_id: Annotated[str | None, Query(max_length=128)] = None,
     parent_id: Annotated[uuid.UUID | None, Query(description="Children of this run")] = None,
 ) -> RunFilter:
-    return RunFilter(agent=agent, action=action, state=state, correlation_id=correlation_id, parent_id=parent_id)
+    return RunFilter(agent=agent, action=action, states=state, correlation_id=correlation_id, parent_id=parent_id)
 
 
 @router.get("/runs")

@@ -22,7 +22,7 @@ class RunFilter:
 
     agent: str | None = None
     action: str | None = None
-    state: str | None = None
+    states: Sequence[str] | None = None
     correlation_id: str | None = None
     parent_id: uuid.UUID | None = None
 
@@ -42,7 +42,7 @@ async def find_action(session: AsyncSession, org_id: uuid.UUID, agent: str, acti
             text(
                 """
                 SELECT a.enabled, spec.value AS spec FROM agents a
-                LEFT JOIN LATERAL jsonb_array_elements(a.manifest -> 'actions') AS spec
+                LEFT JOIN LATERAL json_array_elements(a.manifest -> 'actions') AS spec
                   ON spec.value ->> 'name' = :action
                 WHERE a.org_id = :org AND a.id = :agent AND NOT a.removing
                 """
@@ -74,7 +74,9 @@ async def get(session: AsyncSession, run_id: uuid.UUID) -> Run | None:
 
 async def list_runs(session: AsyncSession, page: PageRequest, wanted: RunFilter) -> Sequence[Run]:
     statement = select(Run).order_by(Run.created_at.desc(), Run.id.desc())
-    for name in ("agent", "action", "state", "correlation_id", "parent_id"):
+    if wanted.states:
+        statement = statement.where(Run.state.in_(wanted.states))
+    for name in ("agent", "action", "correlation_id", "parent_id"):
         value = getattr(wanted, name)
         if value is not None:
             statement = statement.where(getattr(Run, name) == value)
