@@ -14,6 +14,7 @@ import pytest
 from opsrail.embedded.servers import Endpoints
 from opsrail_cd.agent import agent
 from opsrail_sdk.contracts.run import ConnectionSecret
+from opsrail_sdk.testing.busybox import root_filesystem
 from opsrail_sdk.testing.harness import AgentHarness
 from tests.simulators.docker_engine import DockerEngineSimulator
 from tests.simulators.kubernetes import KubernetesSimulator
@@ -52,13 +53,15 @@ async def cd(
 
 
 @pytest.fixture
-def docker_engine() -> None:
-    """A real engine with the image ``busybox``."""
+def busybox() -> str:
+    """An image at a real engine, with a shell and little else; its name."""
+    name = "opsrail-test/busybox:1"
     answered = (
         shutil.which("docker")
-        and subprocess.run(["docker", "image", "inspect", "busybox"], capture_output=True, check=False).returncode
-        == 0
+        and not subprocess.run(["docker", "version"], capture_output=True, check=False).returncode
     )
     if not answered:
-        reason = "needs a Docker engine with the image busybox"
+        reason = "needs a Docker engine"
         pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    subprocess.run(["docker", "import", "-", name], input=root_filesystem(), capture_output=True, check=True)
+    return name

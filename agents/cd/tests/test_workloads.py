@@ -110,9 +110,10 @@ async def test_wrong_connections(cd: AgentHarness, cluster: KubernetesSimulator)
 
 
 @pytest.mark.docker
-async def test_a_real_engine(cd: AgentHarness, docker_engine: None) -> None:
+async def test_a_real_engine(cd: AgentHarness, busybox: str) -> None:
     name = f"opsrail-{uuid.uuid4().hex[:8]}"
-    subprocess.run(["docker", "run", "-d", "--name", name, "--network", "none", "busybox", "sleep", "60"], check=True)
+    command = ["docker", "run", "-d", "--name", name, "--network", "none", busybox, "/bin/sleep", "60"]
+    subprocess.run(command, check=True)
     try:
         answer = await cd.query("workloads", {})
     finally:

@@ -4,10 +4,7 @@ import asyncio
 import contextlib
 import io
 import os
-import shutil
-import subprocess
 import sys
-import tarfile
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -23,6 +20,7 @@ from opsrail_ci.settings import CiConfig, process_settings
 from opsrail_sdk.contracts.cloudevent import CloudEvent, derived_id
 from opsrail_sdk.contracts.run import ArtifactStored, ConnectionSecret
 from opsrail_sdk.errors import NotFound
+from opsrail_sdk.testing.busybox import NoBusybox, root_filesystem
 from tests.simulators.git_http import GitServer, Repository
 from tests.simulators.github import GitHubSimulator
 from tests.simulators.gitlab import GitLabSimulator
@@ -182,21 +180,9 @@ def busybox(engine: Engine) -> str:
     name = "opsrail-test/busybox:1"
     if any(name in image.tags for image in engine.client.images.list()):
         return name
-    binary = shutil.which("busybox")
-    if binary is None:
-        missing("busybox (Debian package busybox-static)")
-    applets = subprocess.run([binary, "--list"], check=True, capture_output=True, text=True).stdout.split()
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w") as tar:
-        tar.add(binary, arcname="bin/busybox")
-        for applet in applets:
-            if applet != "busybox":
-                link = tarfile.TarInfo(f"bin/{applet}")
-                link.type = tarfile.SYMTYPE
-                link.linkname = "busybox"
-                tar.addfile(link)
-        folder = tarfile.TarInfo("tmp")
-        folder.type, folder.mode = tarfile.DIRTYPE, 0o1777
-        tar.addfile(folder)
-    engine.client.api.import_image_from_data(content.getvalue(), repository="opsrail-test/busybox", tag="1")
+    try:
+        content = root_filesystem()
+    except NoBusybox as error:
+        missing(str(error))
+    engine.client.api.import_image_from_data(content, repository="opsrail-test/busybox", tag="1")
     return name

@@ -93,6 +93,9 @@ async def test_a_name_is_taken_once(client: httpx.AsyncClient) -> None:
     await create(client, **GITHUB)
     answer = await client.post("/v1/connections", json=GITHUB)
     assert (answer.status_code, answer.json()["code"]) == (409, "name_taken")
+    other = await create(client, **{**GITHUB, "name": "another"})
+    answer = await client.patch(f"/v1/connections/{other['id']}", json={"name": GITHUB["name"]})
+    assert (answer.status_code, answer.json()["code"]) == (409, "name_taken")
 
 
 async def test_change_keeps_what_is_left_out(client: httpx.AsyncClient) -> None:

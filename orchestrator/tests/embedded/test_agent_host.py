@@ -14,6 +14,7 @@ import pytest
 from opsrail.embedded.agent_host import AgentHost
 from opsrail.embedded.folder import DataFolder
 from opsrail.embedded.servers import Endpoints
+from opsrail.testing.orchestrator import empty_bus
 from opsrail_sdk.bus import Bus
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.run import AgentSpec, Heartbeat
@@ -59,6 +60,7 @@ class Field:
 @pytest.fixture
 async def field(endpoints: Endpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Field]:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    await empty_bus(endpoints.nats_url)
     folder = DataFolder(tmp_path / "data")
     folder.open()
     bus = await Bus.connect(endpoints.nats_url, name="test")

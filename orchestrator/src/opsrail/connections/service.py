@@ -164,11 +164,12 @@ async def _locked(session: AsyncSession, ident: uuid.UUID) -> Connection:
 
 
 async def _flush(session: AsyncSession, connection: Connection) -> None:
+    name = connection.name  # a failed flush expires the row
     try:
         await session.flush()
     except IntegrityError as error:
         raise Conflict(
-            f"there is a connection named `{connection.name}` already",
+            f"there is a connection named `{name}` already",
             code="name_taken",
             errors=[FieldError("name", "taken")],
         ) from error

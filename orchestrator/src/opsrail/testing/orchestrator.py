@@ -48,7 +48,7 @@ def database_name(template_database: str, admin_url: str) -> Iterator[str]:
 @pytest.fixture
 def settings(endpoints: Endpoints, database_name: str, tmp_path: Path) -> Settings:
     """Settings of an orchestrator on a fresh database and empty streams."""
-    asyncio.run(_empty_bus(endpoints.nats_url))
+    asyncio.run(empty_bus(endpoints.nats_url))
     return Settings(
         data=tmp_path / "data",
         install_agents=False,
@@ -112,7 +112,7 @@ def _admin(url: str, statement: str) -> None:
         engine.dispose()
 
 
-async def _empty_bus(url: str) -> None:
+async def empty_bus(url: str) -> None:
     """Delete every stream, so that a test meets no other test's messages or consumers."""
     connection = await nats.connect(url)
     try:
