@@ -552,7 +552,8 @@ export interface paths {
          * @description What happens, as it happens: `event`, `run` and `agent` messages.
          *
          *     Resume with `Last-Event-ID`: nothing is missed or repeated within the bus's retention; a `gap` message says where
-         *     it was longer.
+         *     it was longer. An event that was published twice, because its sender repeated it or a crash came in between, is
+         *     told twice under the same id.
          */
         get: operations["stream_v1_stream_get"];
         put?: never;
@@ -4063,7 +4064,8 @@ export interface operations {
                 cursor?: string | null;
                 agent?: string | null;
                 action?: string | null;
-                state?: components["schemas"]["RunState"] | null;
+                /** @description Any of these */
+                state?: components["schemas"]["RunState"][] | null;
                 correlation_id?: string | null;
                 /** @description Children of this run */
                 parent_id?: string | null;
