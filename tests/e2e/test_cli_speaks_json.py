@@ -20,7 +20,7 @@ from opsrail.testing.stack import Stack
 from tests.e2e.support import Forge, ended
 from tests.simulators.github_sender import push_payload
 
-FLAGLESS = {"up", "ci schema", "incidents rank-causes"}
+FLAGLESS = {"up", "ci schema"}
 """Without ``--json``: `up` has no result, the others print JSON always."""
 
 

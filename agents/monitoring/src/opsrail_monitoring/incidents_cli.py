@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Annotated
 
 import typer
 
@@ -16,11 +17,14 @@ def _group() -> None:
 
 
 @app.command()
-def rank_causes() -> None:
+def rank_causes(
+    as_json: Annotated[bool, typer.Option("--json", help="Always so; for symmetry")] = True,
+) -> None:
     """Rank the likely causes of the incident on stdin, a JSON object with target, graph, normal and abnormal.
 
     Prints a JSON list of {"node", "score", "why"}, likeliest first. Low scores mean: don't know.
     """
+    del as_json
     from opsrail_monitoring.analysis import explain  # noqa: PLC0415 - keeps the import of the group light
     from opsrail_monitoring.analysis.incident_case import CaseError, parse_incident  # noqa: PLC0415
 
