@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from opsrail.db import migrate
+from opsrail.db import migrate, scripts
 from opsrail.db.engine import Database
 from opsrail.embedded.servers import Endpoints
 from opsrail.testing.orchestrator import _admin, _named
@@ -106,6 +106,20 @@ def test_migrations_go_down_and_up_again(endpoints: Endpoints, admin_url: str) -
         assert _shape(url) == set()
         migrate.upgrade(url)
         assert _shape(url) == before
+    finally:
+        _admin(admin_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def test_the_newest_revision_is_told_from_the_names(endpoints: Endpoints, admin_url: str) -> None:
+    name = f"m_{uuid.uuid4().hex}"
+    _admin(admin_url, f'CREATE DATABASE "{name}" OWNER opsrail')
+    url = _named(endpoints.migration_url, name)
+    try:
+        assert not scripts.up_to_date(url)
+        migrate.upgrade(url)
+        assert scripts.up_to_date(url)
+        migrate.downgrade(url, "-1")
+        assert not scripts.up_to_date(url)
     finally:
         _admin(admin_url, f'DROP DATABASE "{name}" WITH (FORCE)')
 

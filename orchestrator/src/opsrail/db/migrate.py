@@ -4,26 +4,20 @@ Replicas that start together take turns behind an advisory lock.
 """
 
 import sys
-from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, text
 
+from opsrail.db import scripts
+
 _LOCK = 0x6F707372
 """Key of the advisory lock: "opsr"."""
 
 
-def scripts() -> Path:
-    """Folder of the migrations: in the checkout, or inside an installed wheel."""
-    package = Path(__file__).parents[1]
-    inside = package / "_migrations"
-    return inside if inside.is_dir() else package.parents[1] / "migrations"
-
-
 def _config(url: str) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(scripts()))
+    config.set_main_option("script_location", str(scripts.folder()))
     config.attributes["url"] = url
     return config
 

@@ -1,7 +1,7 @@
 """The database's migrations, in a process of their own that gives its memory back. Called by `supervisor.py`.
 
-The process loads its code while the servers start, and reads the address from its standard input, so that no
-password shows on a command line.
+The process reads the address from its standard input, so that no password shows on a command line. A database that
+is up to date, as at almost every start, needs none.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ PROGRAM = "from opsrail.db.migrate import upgrade; upgrade(input())"
 
 
 class Migration:
-    """One run of the migrations: `load`, then `run`; `abandon` ends it wherever it is."""
+    """One run of the migrations; `abandon` ends it wherever it is."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process

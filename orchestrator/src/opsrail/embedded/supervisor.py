@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from opsrail.db.scripts import up_to_date
 from opsrail.embedded.child import Child
 from opsrail.embedded.migration import Migration
 from opsrail.embedded.orchestrator import DEFAULT_APP, Orchestrator
@@ -84,26 +85,25 @@ class Supervisor:
 
     async def _start(self) -> None:
         options = self.options
-        migration = await Migration.load() if options.migrate else None
-        try:
-            endpoints, _ = await asyncio.gather(self.servers.start(), asyncio.to_thread(_load_agent_host))
-            self._rotation = asyncio.create_task(rotate_for_ever(self.servers.folder.logs), name="log rotation")
-            self.orchestrator = Orchestrator(
-                self.servers.folder,
-                host=options.host,
-                port=options.port,
-                replicas=options.replicas,
-                changed=self._changed,
-                app=options.app,
-            )
-            self.orchestrator.load(self._environment(endpoints, self.orchestrator))
-            if options.agents:
-                self.agents = _load_agent_host()(self.servers.folder, changed=self._changed)
-                await self.agents.start(endpoints.nats_url, endpoints.agent_nats_url)
-            if migration is not None:
+        endpoints, _ = await asyncio.gather(self.servers.start(), asyncio.to_thread(_load_agent_host))
+        self._rotation = asyncio.create_task(rotate_for_ever(self.servers.folder.logs), name="log rotation")
+        self.orchestrator = Orchestrator(
+            self.servers.folder,
+            host=options.host,
+            port=options.port,
+            replicas=options.replicas,
+            changed=self._changed,
+            app=options.app,
+        )
+        self.orchestrator.load(self._environment(endpoints, self.orchestrator))
+        if options.agents:
+            self.agents = _load_agent_host()(self.servers.folder, changed=self._changed)
+            await self.agents.start(endpoints.nats_url, endpoints.agent_nats_url)
+        if options.migrate and not await asyncio.to_thread(up_to_date, endpoints.migration_url):
+            migration = await Migration.load()
+            try:
                 await migration.run(endpoints.migration_url)
-        finally:
-            if migration is not None:
+            finally:
                 await migration.abandon()
         await self.orchestrator.begin()
         await self._until_ready(self.orchestrator)
