@@ -13,12 +13,11 @@ from psycopg.rows import namedtuple_row
 
 from opsrail.db.engine import Database
 from opsrail.runs.announcing import row_event
-from opsrail.runs.service import QUEUE
 from opsrail.stream.hints import Hints
+from opsrail.workers.rounds import rounds
 from opsrail_sdk.bus import Bus
 from opsrail_sdk.contracts.cloudevent import CloudEvent
 
-POLL_SECONDS = 1.0
 _BATCH = 200
 _LOCK = 0x616E6E6F
 
@@ -34,10 +33,7 @@ class Announcer:
         self._hints = hints
 
     async def run(self, stop: asyncio.Event) -> None:
-        with self._hints.listen(QUEUE) as work:
-            while not stop.is_set():
-                if await self.round() < _BATCH:
-                    await work.wait(POLL_SECONDS)
+        await rounds(self._hints, stop, self.round, full=_BATCH)
 
     async def round(self) -> int:
         """Announce up to a batch; how many."""

@@ -14,15 +14,14 @@ import structlog
 from psycopg.rows import namedtuple_row
 
 from opsrail.db.engine import Database
-from opsrail.runs.service import QUEUE
 from opsrail.stream.hints import Hints
+from opsrail.workers.rounds import rounds
 from opsrail_sdk.bus import Bus, SequenceConflict
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.run import RunError, RunState, RunStatus
 
 log = structlog.get_logger()
 
-POLL_SECONDS = 1.0
 _BATCH = 100
 
 
@@ -37,10 +36,7 @@ class Canceller:
         self._hints = hints
 
     async def run(self, stop: asyncio.Event) -> None:
-        with self._hints.listen(QUEUE) as work:
-            while not stop.is_set():
-                if await self.round() < _BATCH:
-                    await work.wait(POLL_SECONDS)
+        await rounds(self._hints, stop, self.round, full=_BATCH)
 
     async def round(self) -> int:
         """Send up to a batch of wishes; how many."""

@@ -19,9 +19,9 @@ from psycopg.rows import namedtuple_row
 
 from opsrail.db.engine import Database
 from opsrail.runs.announcing import row_event
-from opsrail.runs.service import QUEUE
 from opsrail.signing import Signer
 from opsrail.stream.hints import Hints
+from opsrail.workers.rounds import POLL_SECONDS, rounds
 from opsrail_sdk.bus import Bus
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.cloudevent import CloudEvent
@@ -32,7 +32,6 @@ log = structlog.get_logger()
 
 CAPABILITY_LIFETIME = timedelta(hours=20)
 """Must end before a rotated signing key stops verifying, one day; see ``signing.VERIFIES_AFTER_ROTATION``."""
-POLL_SECONDS = 1.0
 _BATCH = 200
 
 DISPATCHED = Counter("opsrail_runs_dispatched_total", "Commands published")
@@ -55,10 +54,7 @@ class Dispatcher:
         self._signer = signer
 
     async def run(self, stop: asyncio.Event) -> None:
-        with self._hints.listen(QUEUE) as work:
-            while not stop.is_set():
-                if await self.round() < _BATCH:
-                    await work.wait(POLL_SECONDS)
+        await rounds(self._hints, stop, self.round, full=_BATCH)
 
     async def round(self) -> int:
         """Dispatch up to a batch; how many rows there were."""
