@@ -58,6 +58,7 @@ class AgentProcess:
         self._workers: list[Worker] = []
         self._schedules: asyncio.Task[None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
+        self._gone = False
         self._executor = Executor(
             agent, bus, settings, keys=self._trust.keys, config=self._current_config, on_result=self._note_result
         )
@@ -95,10 +96,13 @@ class AgentProcess:
             for task in done - {stopped}:
                 task.result()
         finally:
-            for task in (*background, beating, stopped):
+            for task in (*background, stopped):
                 task.cancel()
+            self._gone = True
+            self._beat_now.set()
             with suppress(Unavailable, TimeoutError):
                 async with asyncio.timeout(_LAST_WORD.total_seconds()):
+                    await beating
                     await self._bus.kv.delete(subjects.HEARTBEATS_BUCKET, self._heartbeat_key)
 
     async def _follow_spec(self) -> None:
@@ -177,7 +181,7 @@ class AgentProcess:
             await asyncio.wait(set(self._leaving), timeout=_LAST_WORD.total_seconds())
 
     async def _beat(self) -> None:
-        while True:
+        while not self._gone:
             self._beat_now.clear()
             try:
                 await self._bus.kv.put(subjects.HEARTBEATS_BUCKET, self._heartbeat_key, self._heartbeat().encode())

@@ -1,5 +1,6 @@
 """An agent named ``calc`` that a test plays itself: it takes commands and reports step by step."""
 
+import asyncio
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from opsrail_sdk.bus import Bus
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.manifest import ActionSpec, Manifest, Maturity, Risk
 from opsrail_sdk.contracts.run import ActionCommand, LogLine, RunError, RunLog, RunState, RunStatus
+from opsrail_sdk.pull import Pull
 
 ADD = ActionSpec(
     name="add",
@@ -49,11 +51,12 @@ class PlayedAgent:
 
     bus: Bus
     org: str
-    pull: Any
+    pull: Pull
     sequences: dict[str, int] = field(default_factory=dict)
 
     async def take(self) -> tuple[Msg, ActionCommand]:
-        (message,) = await self.pull.fetch(1, timeout=20)
+        async with asyncio.timeout(30):
+            message = await self.pull.next()
         return message, ActionCommand.model_validate_json(message.data)
 
     async def report(self, run_id: str, state: RunState, *, attempt: int = 1, **values: Any) -> int:
