@@ -14,6 +14,7 @@ from redis.backoff import NoBackoff
 
 from opsrail import api, bootstrap, logs, problem, static
 from opsrail.agents.service import ensure_builtin
+from opsrail.audit.refusals import Refusals
 from opsrail.auth.service import Authenticator
 from opsrail.body_limit import BodyLimitMiddleware
 from opsrail.connections.cache import ConnectionCache
@@ -109,6 +110,9 @@ async def _build(settings: Settings, closing: AsyncExitStack) -> Container:
     hints = Hints(bus)
     await hints.start()
     closing.push_async_callback(hints.close)
+    refusals = Refusals(database)
+    refusals.start()
+    closing.push_async_callback(refusals.close)
     return Container(
         settings=settings,
         database=database,
@@ -119,6 +123,7 @@ async def _build(settings: Settings, closing: AsyncExitStack) -> Container:
         limiter=RateLimiter(redis, settings.api.rate_per_minute),
         signer=signer,
         hints=hints,
+        refusals=refusals,
     )
 
 

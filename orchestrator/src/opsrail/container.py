@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 from starlette.requests import HTTPConnection
 
+from opsrail.audit.refusals import Refusals
 from opsrail.auth.service import Authenticator
 from opsrail.db.engine import Database
 from opsrail.ratelimit import RateLimiter
@@ -28,6 +29,7 @@ class Container:
     limiter: RateLimiter
     signer: Signer
     hints: Hints
+    refusals: Refusals
 
 
 def container_of(connection: HTTPConnection) -> Container:
