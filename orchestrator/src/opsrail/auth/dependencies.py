@@ -48,6 +48,7 @@ Reader = Annotated[Principal, Depends(require(Scope.READ))]
 Writer = Annotated[Principal, Depends(require(Scope.WRITE))]
 Operator = Annotated[Principal, Depends(require(Scope.OPERATE))]
 Admin = Annotated[Principal, Depends(require(Scope.ADMIN))]
+Approver = Annotated[Principal, Depends(require(Scope.APPROVE))]
 
 
 async def _transaction(request: Request) -> AsyncIterator[AsyncSession]:

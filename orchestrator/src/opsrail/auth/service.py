@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from opsrail.auth import repository, secret
 from opsrail.auth.models import Token
 from opsrail.auth.principal import Principal, Scope
+from opsrail.auth.roles import covered_by
 from opsrail.db.engine import Database
 from opsrail.errors import Forbidden, NotFound, Unauthenticated
 
@@ -69,12 +70,14 @@ class Authenticator:
                 raise _refused()
             await repository.touch(session, token_id, older_than=datetime.now(UTC) - TOUCH_EVERY)
         token, slug = found
+        scopes = frozenset(Scope(scope) for scope in token.scopes)
         principal = Principal(
             org_id=token.org_id,
             org_slug=slug,
             id=f"token:{token.id}",
             name=token.name,
-            scopes=frozenset(Scope(scope) for scope in token.scopes),
+            scopes=scopes,
+            roles=covered_by(scopes),
         )
         verified = _Verified(principal, token.secret_hash, token.expires_at, time.monotonic() + CACHE_SECONDS)
         if len(self._verified) >= CACHE_LIMIT:
