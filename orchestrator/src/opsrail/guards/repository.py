@@ -3,12 +3,16 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import delete, select, text, tuple_
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from opsrail.guards.models import Guard, KillSwitch
+from opsrail.pagination import PageRequest, uuid_or_none
 
 
 @dataclass(frozen=True)
@@ -86,3 +90,57 @@ async def use(
         },
     )
     return Decimal(used or 0)
+
+
+async def find(session: AsyncSession, guard_id: uuid.UUID, *, lock: bool = False) -> Guard | None:
+    statement = select(Guard).where(Guard.id == guard_id)
+    return (await session.scalars(statement.with_for_update() if lock else statement)).one_or_none()
+
+
+async def page(session: AsyncSession, request: PageRequest, kind: str | None) -> Sequence[Guard]:
+    statement = select(Guard).order_by(Guard.created_at.desc(), Guard.id.desc())
+    if kind:
+        statement = statement.where(Guard.kind == kind)
+    if request.after:
+        after = (request.after.at, uuid_or_none(request.after.id))
+        statement = statement.where(tuple_(Guard.created_at, Guard.id) < after)
+    return (await session.scalars(statement.limit(request.limit + 1))).all()
+
+
+async def remove(session: AsyncSession, guard_id: uuid.UUID) -> Guard | None:
+    """What was removed."""
+    return await session.scalar(delete(Guard).where(Guard.id == guard_id).returning(Guard))
+
+
+async def switches(session: AsyncSession) -> Sequence[KillSwitch]:
+    return (await session.scalars(select(KillSwitch).order_by(KillSwitch.agent))).all()
+
+
+async def throw(session: AsyncSession, org_id: uuid.UUID, agent: str, *, reason: str, by: str) -> KillSwitch:
+    """Throw a switch; one that is thrown already takes the new reason."""
+    values = {"org_id": org_id, "agent": agent, "reason": reason, "thrown_by": by, "thrown_at": datetime.now(UTC)}
+    statement = insert(KillSwitch).values(values)
+    statement = statement.on_conflict_do_update(
+        index_elements=["org_id", "agent"],
+        set_={name: statement.excluded[name] for name in ("reason", "thrown_by", "thrown_at")},
+    )
+    returning = statement.returning(KillSwitch).execution_options(populate_existing=True)
+    return (await session.scalars(returning)).one()
+
+
+async def release(session: AsyncSession, agent: str) -> bool:
+    """Whether it was thrown."""
+    statement = delete(KillSwitch).where(KillSwitch.agent == agent).returning(KillSwitch.agent)
+    return (await session.scalar(statement)) is not None
+
+
+async def agents(session: AsyncSession) -> Sequence[str]:
+    """Ids of the installed agents."""
+    return (await session.scalars(text("SELECT id FROM agents WHERE NOT removing ORDER BY id"))).all()
+
+
+async def forget_uses(session: AsyncSession, *, older_than: timedelta) -> None:
+    """Drop what no window reaches any more."""
+    await session.execute(
+        text("DELETE FROM guard_uses WHERE at < now() - CAST(:age AS interval)"), {"age": older_than}
+    )

@@ -11,6 +11,18 @@ from typing import Any
 
 from opsrail_sdk.contracts.run import FINISHED, TRANSITIONS, RunState, RunStatus
 
+TOLD_BY_AGENTS = frozenset(
+    {
+        RunState.RUNNING,
+        RunState.SUCCEEDED,
+        RunState.FAILED,
+        RunState.TIMED_OUT,
+        RunState.CANCELLED,
+        RunState.INTERRUPTED,
+    }
+)
+"""Every other state is the orchestrator's to give: a status on the bus never queues, denies or verifies a run."""
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -47,7 +59,7 @@ def advance(row: Standing, seen: Iterable[Seen]) -> tuple[Standing, list[RunStat
             row = _backdate(row, status)
             if each.repeated or each.sequence == row.sequence:
                 facts.append(status)
-        elif status.state in TRANSITIONS.get(row.state, frozenset()):
+        elif status.state in TOLD_BY_AGENTS & TRANSITIONS.get(row.state, frozenset()):
             if status.state is not row.state or status.attempt != row.attempt or each.repeated:
                 facts.append(status)
             row = _moved(row, each)

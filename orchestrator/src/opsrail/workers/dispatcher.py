@@ -2,7 +2,8 @@
 
 Woken by hints, so a run leaves within a millisecond of its commit; the poll is for hints that were lost. The rows
 stay locked while their commands are published. A crash in between publishes again with the same message id; a
-second command that slips through is void at the agent, by the run's fence. Runs of disabled agents wait here.
+second command that slips through is void at the agent, by the run's fence. Runs of disabled agents wait here, as do
+those of agents whose kill switch is thrown.
 """
 
 import asyncio
@@ -134,6 +135,7 @@ async def _take(connection: psycopg.AsyncConnection) -> Sequence[Any]:
               AND available_at <= now()
               AND EXISTS (SELECT FROM agents a
                           WHERE a.org_id = r.org_id AND a.id = r.agent AND a.enabled AND NOT a.removing)
+              AND NOT EXISTS (SELECT FROM kill_switches k WHERE k.org_id = r.org_id AND k.agent IN (r.agent, '*'))
             ORDER BY available_at LIMIT %s FOR UPDATE OF r SKIP LOCKED
             """,
             (_BATCH,),
