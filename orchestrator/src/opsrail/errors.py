@@ -1,7 +1,8 @@
 """Errors that callers of the API see. ``problem`` renders them; ``code`` is stable, ``detail`` is for people."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class OrchestratorError(Exception):
         self.code = code or type(self).code
         self.errors = tuple(errors)
         self.headers = headers or {}
+        self.members: Mapping[str, Any] = {}
+        """Further members of the problem document."""
 
 
 class BadRequest(OrchestratorError):

@@ -33,6 +33,8 @@ class Problem(BaseModel):
     code: str
     correlation_id: str | None = None
     errors: list[ProblemField] = Field(default_factory=list)
+    run_id: str | None = Field(default=None, description="The run that records a denied wish")
+    governance: dict[str, Any] | None = Field(default=None, description="Why a wish was denied")
 
 
 def response_docs(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -72,6 +74,7 @@ def render(request: Request, error: OrchestratorError) -> JSONResponse:
         code=error.code,
         correlation_id=getattr(request.state, "correlation_id", None),
         errors=[ProblemField(field=item.field, message=item.message) for item in error.errors],
+        **error.members,
     )
     headers = dict(error.headers)
     if error.status == 401:

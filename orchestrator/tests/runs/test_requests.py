@@ -19,7 +19,7 @@ async def wish(agent: PlayedAgent, key: str, *, message_id: str | None = None, *
         action="add",
         input=values.pop("input", {"a": 1, "b": 2}),
         key=key,
-        requested_by="agent:tests",
+        requested_by="agent:calc",
         correlation_id="corr",
         **values,
     )

@@ -26,8 +26,10 @@ from opsrail.durable.flows import Function, Registry
 from opsrail.durable.schedule import Entry
 from opsrail.durable.store import Call, Claimed, Settled, Store, Write
 from opsrail.errors import OrchestratorError
+from opsrail.policy.asker import Asker
 from opsrail.runs import service
-from opsrail.runs.service import QUEUE, Wish
+from opsrail.runs.service import QUEUE
+from opsrail.runs.wish import Wish
 from opsrail.settings import DatabaseSettings
 from opsrail.stream.hints import Hints
 from opsrail_sdk.contracts.run import RunState
@@ -279,7 +281,9 @@ class _Holder:
         )
         try:
             async with self._database.organisation(self._claimed.org_id) as session:
-                created = await service.create(session, self._claimed.org_id, wish)
+                asker = Asker.named(wish.requested_by, via="flow")
+                created = await service.create(session, self._claimed.org_id, wish, asker)
+            created.require_allowed()
         except OrchestratorError as error:
             raise StepFailed(f"{agent}.{action}", error.code, error.detail) from error
         await service.notify(self._hints, self._claimed.org_id, created.run.id)
@@ -289,7 +293,7 @@ class _Holder:
         ident = uuid.UUID(run_id)
         with suppress(OrchestratorError):
             async with self._database.organisation(self._claimed.org_id) as session:
-                await service.request_cancel(session, ident, reason)
+                await service.request_cancel(session, ident, reason, by=f"{CORE_SERVICE}:{self._claimed.name}")
             await service.notify(self._hints, self._claimed.org_id, ident)
 
 

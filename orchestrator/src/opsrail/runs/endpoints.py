@@ -1,23 +1,35 @@
-"""``/v1/runs``."""
+"""``/v1/runs`` and ``/v1/dispatch``."""
 
 import uuid
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request, status
+from fastapi import APIRouter, Depends, Header, Query, Request, Response, status
 
 from opsrail.auth.dependencies import Reader, Services, Transaction, Writer
+from opsrail.auth.principal import Principal
 from opsrail.container import Container
 from opsrail.errors import BadRequest, FieldError
 from opsrail.idempotency import IdempotentRoute
 from opsrail.pagination import Cursor, Page, Paging, uuid_or_none
+from opsrail.policy.asker import Asker, Via
 from opsrail.problem import COMMON_RESPONSES
 from opsrail.runs import logs, repository, service, signals, waiting
 from opsrail.runs.models import Run
 from opsrail.runs.repository import RunFilter
-from opsrail.runs.schemas import LogLineView, LogPage, RunCreate, RunView, SignalSend
-from opsrail.runs.service import Wish
+from opsrail.runs.schemas import (
+    DispatchRequest,
+    DispatchView,
+    Governance,
+    LogLineView,
+    LogPage,
+    RunCreate,
+    RunView,
+    SignalSend,
+)
+from opsrail.runs.service import Created
+from opsrail.runs.wish import Wish
 from opsrail.stream import sse
 from opsrail_sdk.contracts.run import FINISHED, RunState
 
@@ -27,22 +39,51 @@ _CANCEL_PATIENCE = 1.0
 """Seconds that a cancel waits for its effect, so that the answer usually shows it."""
 
 
-@router.post("/runs", status_code=status.HTTP_201_CREATED)
-async def create_run(principal: Writer, services: Services, request: Request, body: RunCreate) -> RunView:
-    """Ask for an agent's action. The run is queued when this answers."""
+_GOVERNED: dict[int | str, dict[str, Any]] = {202: {"model": RunView, "description": "It waits for approval"}}
+
+
+@router.post("/runs", status_code=status.HTTP_201_CREATED, responses=_GOVERNED)
+async def create_run(
+    principal: Writer, services: Services, request: Request, response: Response, body: RunCreate
+) -> RunView:
+    """Ask for an agent's action. Queued when this answers 201, waiting for approval at 202; 403 says why not."""
+    created = await _create(principal, services, request, body, "api")
+    if created.run.state == RunState.AWAITING_APPROVAL:
+        response.status_code = status.HTTP_202_ACCEPTED
+    return _view(created.run)
+
+
+@router.post("/dispatch", status_code=status.HTTP_202_ACCEPTED)
+async def dispatch(principal: Writer, services: Services, request: Request, body: DispatchRequest) -> DispatchView:
+    """Say what should happen and in which context; the gate decides, and the answer tells how and why."""
+    created = await _create(principal, services, request, body, "dispatch")
+    return DispatchView(
+        status=RunState(created.run.state),
+        correlation_id=created.run.correlation_id,
+        run_id=created.run.id,
+        governance=Governance.model_validate(created.governance()),
+    )
+
+
+async def _create(
+    principal: Principal, services: Container, request: Request, body: RunCreate | DispatchRequest, via: Via
+) -> Created:
+    agent, action = body.names()
     wish = Wish(
-        agent=body.agent,
-        action=body.action,
+        agent=agent,
+        action=action,
         input=body.input,
         dry_run=body.dry_run,
+        claims=body.context,
         requested_by=principal.id,
         correlation_id=request.state.correlation_id,
         traceparent=request.headers.get("traceparent"),
     )
     async with services.database.organisation(principal.org_id) as session:
-        created = await service.create(session, principal.org_id, wish)
+        created = await service.create(session, principal.org_id, wish, Asker.of(principal, via))
     await service.notify(services.hints, principal.org_id, created.run.id)
-    return _view(created.run)
+    created.require_allowed()
+    return created
 
 
 def _filter(
@@ -88,7 +129,7 @@ async def cancel_run(principal: Writer, services: Services, run_id: str) -> RunV
     """Ask a run to end. One that nobody has begun is cancelled at once; an agent is told to stop."""
     ident = await _known(services, principal.org_id, run_id)
     async with services.database.organisation(principal.org_id) as session:
-        await service.request_cancel(session, ident, f"cancelled by {principal.id}")
+        await service.request_cancel(session, ident, f"cancelled by {principal.id}", by=principal.id)
     await service.notify(services.hints, principal.org_id, ident)
     run = await waiting.until(
         services.database,
@@ -109,6 +150,7 @@ async def send_signal(
     ident = await _known(services, principal.org_id, run_id)
     async with services.database.organisation(principal.org_id) as session:
         await signals.send(session, ident, name, body.payload, sent_by=principal.id)
+        await service.note(session, principal.org_id, principal.id, "run.signalled", ident, detail={"signal": name})
     await service.notify(services.hints, principal.org_id, ident)
     return {"run_id": str(ident), "signal": name}
 

@@ -1,17 +1,18 @@
 """SQL about single runs: made, found, listed, asked to stop."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from sqlalchemy import func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from opsrail.pagination import PageRequest
 from opsrail.runs.models import Run
-from opsrail_sdk.contracts.run import FINISHED
+from opsrail_sdk.contracts.run import FINISHED, RunState
 
 FINISHED_STATES = sorted(FINISHED)
 
@@ -27,32 +28,6 @@ class RunFilter:
     parent_id: uuid.UUID | None = None
 
 
-@dataclass(frozen=True)
-class InstalledAction:
-    """An action as the installed agent's manifest describes it; ``spec`` is None where it has none of the name."""
-
-    enabled: bool
-    spec: dict[str, Any] | None
-
-
-async def find_action(session: AsyncSession, org_id: uuid.UUID, agent: str, action: str) -> InstalledAction | None:
-    """None where the agent is not installed."""
-    row = (
-        await session.execute(
-            text(
-                """
-                SELECT a.enabled, spec.value AS spec FROM agents a
-                LEFT JOIN LATERAL json_array_elements(a.manifest -> 'actions') AS spec
-                  ON spec.value ->> 'name' = :action
-                WHERE a.org_id = :org AND a.id = :agent AND NOT a.removing
-                """
-            ),
-            {"org": org_id, "agent": agent, "action": action},
-        )
-    ).first()
-    return InstalledAction(row.enabled, row.spec) if row else None
-
-
 async def insert_once(session: AsyncSession, values: dict[str, Any]) -> tuple[Run, bool]:
     """The run, and whether it is new: a key that is taken gives the run that has it."""
     statement = (
@@ -66,6 +41,40 @@ async def insert_once(session: AsyncSession, values: dict[str, Any]) -> tuple[Ru
         return made, True
     same = select(Run).where(Run.org_id == values["org_id"], Run.request_key == values["request_key"])
     return (await session.scalars(same)).one(), False
+
+
+async def insert_decided(
+    session: AsyncSession, values: Mapping[str, Any], decision: Mapping[str, Any]
+) -> tuple[Run, bool]:
+    """The run and its decision, both or neither; and whether they are new, as in ``insert_once``."""
+    parameters = {**values, "input": _json(values["input"]), "error": _json(values.get("error"))}
+    parameters |= {"message": values.get("message"), "finished_at": values.get("finished_at")}
+    parameters |= {f"d_{name}": decision[name] for name in _DECISION_PLAIN}
+    parameters |= {f"d_{name}": _json(decision[name]) for name in _DECISION_JSON}
+    made = await session.scalar(_INSERT_DECIDED, parameters)
+    if made is not None:
+        return Run(**values, **{name: None for name in _LATER if name not in values}, attempt=0), True
+    same = select(Run).where(Run.org_id == values["org_id"], Run.request_key == values["request_key"])
+    return (await session.scalars(same)).one(), False
+
+
+async def release(session: AsyncSession, run_id: uuid.UUID, decision_id: uuid.UUID) -> bool:
+    """Queue a run that waits for approval; False where it does not, or was asked to stop."""
+    statement = (
+        update(Run)
+        .where(Run.id == run_id, Run.state == RunState.AWAITING_APPROVAL, Run.cancel_requested_at.is_(None))
+        .values(
+            state=RunState.QUEUED,
+            decision_id=decision_id,
+            message=None,
+            announced=False,
+            queued_at=func.now(),
+            available_at=func.now(),
+            updated_at=func.now(),
+        )
+        .returning(Run.id)
+    )
+    return (await session.scalar(statement)) is not None
 
 
 async def get(session: AsyncSession, run_id: uuid.UUID) -> Run | None:
@@ -136,3 +145,52 @@ async def _ask_to_stop(session: AsyncSession, reason: str, *which: Any) -> list[
         .returning(Run.id)
     )
     return list((await session.scalars(statement)).all())
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else orjson.dumps(value).decode()
+
+
+_DECISION_PLAIN = (
+    "id",
+    "agent",
+    "action",
+    "asker",
+    "outcome",
+    "reason",
+    "approvals",
+    "approver_role",
+    "policy_version",
+    "policy_digest",
+    "seconds",
+)
+_DECISION_JSON = ("policies", "obstacles", "question")
+_LATER = ("output", "error", "progress", "message", "instance", "cancel_requested_at", "cancel_reason", "started_at")
+"""What a run that was just made has nothing of yet."""
+
+_INSERT_DECIDED = text(
+    """
+    WITH made AS (
+      INSERT INTO runs (id, org_id, kind, agent, action, state, dry_run, risk, input, error, message, requested_by,
+                        requested_at, request_key, cause, concurrency_group, correlation_id, traceparent, parent_id,
+                        decision_id, queued_at, finished_at, created_at, available_at, updated_at)
+      VALUES (:id, :org_id, :kind, :agent, :action, :state, :dry_run, :risk, CAST(:input AS jsonb),
+              CAST(:error AS jsonb), :message, :requested_by, :requested_at, :request_key, :cause,
+              :concurrency_group, :correlation_id, :traceparent, :parent_id, :decision_id, :queued_at, :finished_at,
+              :created_at, :available_at, :updated_at)
+      ON CONFLICT (org_id, request_key) WHERE request_key IS NOT NULL DO NOTHING
+      RETURNING id, org_id, correlation_id
+    ), decided AS (
+      INSERT INTO decisions (id, org_id, run_id, agent, action, asker, outcome, reason, policies, obstacles,
+                             approvals, approver_role, policy_version, policy_digest, question, seconds,
+                             correlation_id)
+      SELECT CAST(:d_id AS uuid), org_id, id, :d_agent, :d_action, :d_asker, :d_outcome, :d_reason,
+             CAST(:d_policies AS jsonb), CAST(:d_obstacles AS jsonb), CAST(:d_approvals AS int), :d_approver_role,
+             CAST(:d_policy_version AS int), :d_policy_digest, CAST(:d_question AS jsonb),
+             CAST(:d_seconds AS real), correlation_id
+      FROM made
+    )
+    SELECT id FROM made
+    """
+)
+"""One round trip instead of two, on the path of every wish."""

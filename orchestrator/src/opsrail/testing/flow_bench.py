@@ -53,7 +53,7 @@ class FlowBench:
 
     async def cancel(self, run_id: uuid.UUID) -> None:
         async with self.database.organisation(self.org_id) as session:
-            await runs.request_cancel(session, run_id, "enough")
+            await runs.request_cancel(session, run_id, "enough", by="bench")
         await runs.notify(self.hints, self.org_id, run_id)
 
     async def reached(self, run_id: uuid.UUID, when: Callable[[Run], bool], seconds: float = 20) -> Run:

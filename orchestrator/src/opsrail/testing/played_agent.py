@@ -40,6 +40,7 @@ MANIFEST = Manifest(
     owner="tests",
     maturity=Maturity.ALPHA,
     module="calc",
+    requests=("calc.add",),
     actions=(ADD, DROP),
     config_schema={},
 )

@@ -17,8 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from opsrail.db.engine import Database
 from opsrail.errors import OrchestratorError
+from opsrail.policy.asker import Asker
 from opsrail.runs import service
-from opsrail.runs.service import Created, Wish
+from opsrail.runs.service import Created
+from opsrail.runs.wish import Wish
 from opsrail.stream.hints import Hints
 from opsrail.workers.batch_pull import BatchPull
 from opsrail_sdk.bus import Bus
@@ -111,6 +113,9 @@ class Requests:
         if (request.org_id, request.agent, request.action) != (org, agent, action):
             await self._refuse(message, "the body names another organisation, agent or action than the subject")
             return None
+        if not request.requested_by.startswith("agent:"):
+            await self._refuse(message, "over the bus only agents ask")
+            return None
         wish = Wish(
             agent=agent,
             action=action,
@@ -148,7 +153,8 @@ class Requests:
 async def _create_one(session: AsyncSession, asked: _Asked) -> Created:
     await session.execute(text("SELECT set_config('app.org_id', :org, true)"), {"org": str(asked.org_id)})
     try:
-        return await service.create(session, asked.org_id, asked.wish)
+        asker = Asker.named(asked.wish.requested_by, via="bus")
+        return await service.create(session, asked.org_id, asked.wish, asker)
     except OrchestratorError as error:
         log.info("requests.failed", agent=asked.wish.agent, action=asked.wish.action, code=error.code)
         detail = {"errors": [{"field": item.field, "message": item.message} for item in error.errors]}

@@ -1,0 +1,212 @@
+"""Policies as text, made ready to judge. Pure; called by ``gate``, by tests of policies and by replays.
+
+The language is Cedar (https://docs.cedarpolicy.com) with four annotations of ours:
+
+* ``@id("name")`` on each policy, unique in the set: what decisions refer to.
+* ``@reason("…")``: why, in words for people.
+* ``@approvals("n")`` on a ``forbid``: approvals by ``n`` distinct people lift it. To Cedar it stays a plain
+  ``forbid``, so wherever the annotation is unknown the action is refused.
+* ``@approver("role")`` beside it: the role that an approver needs; ``approver`` where left out.
+
+Three outcomes come of Cedar's two. What all policies allow is permitted. What a ``forbid`` without ``@approvals``
+denies is denied. What only liftable ``forbid``s deny, and the set without them allows, needs approval. A policy that
+fails to evaluate, a question that is no valid request and a question that no ``permit`` matches are denied.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import cedarpy
+import orjson
+
+from opsrail.errors import FieldError, Invalid
+from opsrail.policy.question import Question
+
+LONGEST = 256 * 1024
+"""Characters of a policy set."""
+MOST_APPROVALS = 10
+DEFAULT_APPROVER = "approver"
+_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$")
+_KNOWN = frozenset({"id", "reason", "approvals", "approver"})
+
+
+class Outcome(StrEnum):
+    PERMIT = "permit"
+    DENY = "deny"
+    APPROVAL = "approval"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What the policies say. ``policies`` are the ids of those that decided."""
+
+    outcome: Outcome
+    reason: str
+    policies: tuple[str, ...] = ()
+    approvals: int = 0
+    approver_role: str = ""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What is known of a policy besides its conditions."""
+
+    effect: str
+    reason: str
+    approvals: int
+    approver: str
+
+
+class PolicySet:
+    """A parsed set; immutable, so it may be shared and kept."""
+
+    def __init__(self, text: str) -> None:
+        """Parse.
+
+        Raises:
+            Invalid: ``invalid_policy``, with an entry per policy that is wrong.
+        """
+        parsed = _parse(text)
+        self.text = text
+        self.digest = digest(text)
+        self.rules: Mapping[str, Rule] = _rules(parsed)
+        bodies = dict(zip(self.rules, parsed.values(), strict=True))
+        self._all = _handle(bodies)
+        liftable = {name for name, rule in self.rules.items() if rule.approvals}
+        self._lifted = _handle({name: body for name, body in bodies.items() if name not in liftable})
+        self._liftable = frozenset(liftable)
+
+    def judge(self, question: Question) -> Judgement:
+        """What the policies say to a question."""
+        request, entities = question.request(), orjson.dumps(question.entities()).decode()
+        answer = cedarpy.is_authorized(request, self._all, entities)
+        if answer.decision is cedarpy.Decision.NoDecision or answer.diagnostics.errors:
+            return _broken(answer)
+        deciding = tuple(sorted(answer.diagnostics.reasons))
+        if answer.allowed:
+            return Judgement(outcome=Outcome.PERMIT, reason=self._why(deciding), policies=deciding)
+        hard = tuple(name for name in deciding if name not in self._liftable)
+        if hard:
+            return Judgement(outcome=Outcome.DENY, reason=self._why(hard), policies=hard)
+        if not deciding:
+            return _unmatched()
+        if not cedarpy.is_authorized(request, self._lifted, entities).allowed:
+            return _unmatched()
+        strictest = max((self.rules[name] for name in deciding), key=lambda rule: rule.approvals)
+        return Judgement(
+            outcome=Outcome.APPROVAL,
+            reason=self._why(deciding),
+            policies=deciding,
+            approvals=strictest.approvals,
+            approver_role=strictest.approver,
+        )
+
+    def actions(self) -> set[str]:
+        """Ids of the actions that the text names itself, groups left out."""
+        found = _named_actions(orjson.loads(cedarpy.policies_to_json_str(self.text)))
+        return {name for name in found if not name.startswith(("risk:", "agent:"))}
+
+    def check(self, schema: Mapping[str, Any]) -> list[FieldError]:
+        """What does not fit a schema of ``vocabulary``: misspelt attributes, unknown actions, wrong types."""
+        result = cedarpy.validate_policies(self.text, dict(schema))
+        names = result.id_annotations_by_policy_id
+        found = []
+        for error in result.errors:
+            name = names.get(error.policy_id, error.policy_id)
+            found.append(FieldError(name, re.sub(r"^for policy `[^`]*`, ", "", error.error)))
+        return found
+
+    def _why(self, names: Iterable[str]) -> str:
+        return "; ".join(dict.fromkeys(self.rules[name].reason or f"policy {name}" for name in names))
+
+
+def digest(text: str) -> str:
+    """SHA-256 of a set's text, hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _broken(answer: cedarpy.AuthzResult) -> Judgement:
+    errors = "; ".join(map(str, answer.diagnostics.errors))[:500] or "not a valid request"
+    return Judgement(outcome=Outcome.DENY, reason=f"the policies cannot be evaluated: {errors}")
+
+
+def _unmatched() -> Judgement:
+    return Judgement(outcome=Outcome.DENY, reason="no policy permits this")
+
+
+def _parse(text: str) -> dict[str, Any]:
+    if len(text) > LONGEST:
+        raise Invalid(f"a policy set has at most {LONGEST} characters", code="invalid_policy")
+    try:
+        document = orjson.loads(cedarpy.policies_to_json_str(text))
+    except ValueError as error:
+        raise Invalid(
+            f"not Cedar: {error}", code="invalid_policy", errors=[FieldError("text", str(error))]
+        ) from error
+    if document["templates"]:
+        names = [FieldError(name, "a template; write it out") for name in document["templates"]]
+        raise Invalid("policy templates are not supported", code="invalid_policy", errors=names)
+    policies: dict[str, Any] = document["staticPolicies"]
+    if not policies:
+        raise Invalid(
+            "an empty set would deny everything; say so with a policy",
+            code="invalid_policy",
+            errors=[FieldError("text", "no policies")],
+        )
+    return dict(sorted(policies.items(), key=lambda item: int(item[0].removeprefix("policy"))))
+
+
+def _rules(parsed: Mapping[str, Any]) -> dict[str, Rule]:
+    rules: dict[str, Rule] = {}
+    wrong: list[FieldError] = []
+    for place, body in enumerate(parsed.values(), start=1):
+        annotations = body.get("annotations", {})
+        name = annotations.get("id") or f"policy {place}"
+        wrong += [FieldError(name, why) for why in _faults(name, annotations, body["effect"], rules)]
+        rules[name] = Rule(
+            effect=body["effect"],
+            reason=annotations.get("reason") or "",
+            approvals=_number(annotations.get("approvals")),
+            approver=annotations.get("approver") or DEFAULT_APPROVER,
+        )
+    if wrong:
+        raise Invalid("annotations of the policies are wrong", code="invalid_policy", errors=wrong)
+    return rules
+
+
+def _faults(name: str, annotations: Mapping[str, str], effect: str, before: Mapping[str, Rule]) -> Iterable[str]:
+    if not annotations.get("id"):
+        yield "has no @id"
+    elif not _ID.match(name):
+        yield "@id: letters, digits and _ . : - alone, at most 128"
+    if name in before:
+        yield "@id is used twice"
+    for unknown in sorted(annotations.keys() - _KNOWN):
+        yield f"@{unknown} is not an annotation; there are @{', @'.join(sorted(_KNOWN))}"
+    if "approvals" in annotations:
+        if effect != "forbid":
+            yield "@approvals belongs on a forbid, which the approvals lift"
+        if not 1 <= _number(annotations["approvals"]) <= MOST_APPROVALS:
+            yield f"@approvals is a whole number from 1 to {MOST_APPROVALS}"
+    elif "approver" in annotations:
+        yield "@approver needs @approvals beside it"
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 5 else 0
+
+
+def _handle(bodies: Mapping[str, Any]) -> cedarpy.PolicySet:
+    document = {"templates": {}, "staticPolicies": dict(bodies), "templateLinks": []}
+    return cedarpy.PolicySet.from_json_str(orjson.dumps(document).decode())
+
+
+def _named_actions(value: Any) -> set[str]:
+    if isinstance(value, Mapping):
+        own = {value["id"]} if value.get("type") == "Action" and isinstance(value.get("id"), str) else set()
+        return own.union(*map(_named_actions, value.values()))
+    return set().union(*map(_named_actions, value)) if isinstance(value, list) else set()
