@@ -100,6 +100,25 @@ async def test_install_makes_everything_and_starts_idle(
     assert offers["sample"]["installed"]
 
 
+async def test_a_request_that_came_during_the_pause_is_served_at_once(
+    orchestrator: Orchestrator, client: httpx.AsyncClient, package: Package
+) -> None:
+    """The message comes before the request's idle heartbeat does, and is not taken by what woke the request."""
+    await install(client)
+    await client.post("/v1/agents/sample/enable")
+    await client.post("/v1/agents/sample/disable")
+    nats, name = orchestrator.container.bus.nc, subjects.events_consumer(str(orchestrator.org_id), "sample")
+    inbox = await nats.subscribe(nats.new_inbox())
+    asked = b'{"batch":1,"expires":30000000000,"idle_heartbeat":5000000000}'
+    await nats.publish(f"$JS.API.CONSUMER.MSG.NEXT.{subjects.EVENTS}.{name}", asked, reply=inbox.subject)
+    await send(orchestrator, "waited")
+    await send(orchestrator, "waited-too")
+    await client.post("/v1/agents/sample/enable")
+    first = await inbox.next_msg(timeout=20)
+    assert [event.id for event in decode_batch(first.data)] == ["waited"]
+    assert await take(orchestrator) == ["waited-too"]
+
+
 async def test_state_follows_heartbeats_and_is_announced_once(
     orchestrator: Orchestrator, client: httpx.AsyncClient, package: Package
 ) -> None:

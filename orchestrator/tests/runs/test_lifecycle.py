@@ -42,11 +42,6 @@ async def facts(orchestrator: Orchestrator, kind: str, count: int) -> list[Cloud
     return found
 
 
-async def switch(orchestrator: Orchestrator, *, enabled: bool) -> None:
-    async with orchestrator.container.database.across() as session:
-        await session.execute(text("UPDATE agents SET enabled = :enabled"), {"enabled": enabled})
-
-
 async def test_a_run_is_dispatched_and_its_result_comes_back(
     orchestrator: Orchestrator, agent: PlayedAgent, client: httpx.AsyncClient
 ) -> None:
@@ -162,11 +157,11 @@ async def test_a_claimed_run_is_asked_to_stop(
 async def test_runs_of_a_disabled_agent_wait_and_lose_nothing(
     orchestrator: Orchestrator, agent: PlayedAgent, client: httpx.AsyncClient
 ) -> None:
-    await switch(orchestrator, enabled=False)
+    await client.post("/v1/agents/calc/disable")
     run = (await ask(client)).json()
     await facts(orchestrator, "io.opsrail.run.queued.v1", 1)
     assert (await client.get(f"/v1/runs/{run['id']}")).json()["state"] == "queued"
-    await switch(orchestrator, enabled=True)
+    await client.post("/v1/agents/calc/enable")
     _, command = await agent.take()
     assert command.run_id == run["id"]
 

@@ -6,7 +6,7 @@ from nats.js import JetStreamContext, api
 from nats.js.errors import NotFoundError
 
 from opsrail.agents.models import Agent
-from opsrail_sdk.bus import consumer_config_for_actions, consumer_config_for_events
+from opsrail_sdk.bus import Bus, consumer_config_for_actions, consumer_config_for_events
 from opsrail_sdk.contracts import subjects
 
 FOR_GOOD = datetime(2200, 1, 1, tzinfo=UTC)
@@ -14,8 +14,9 @@ FOR_GOOD = datetime(2200, 1, 1, tzinfo=UTC)
 _SAME = timedelta(milliseconds=1)
 
 
-async def follow(js: JetStreamContext, agent: Agent) -> None:
+async def follow(bus: Bus, agent: Agent) -> None:
     """Make both consumers match the row: filters, where events begin, paused or not."""
+    js = bus.js
     org, manifest = str(agent.org_id), agent.parsed_manifest()
     paused = None if agent.enabled else FOR_GOOD.isoformat().replace("+00:00", "Z")
     events = consumer_config_for_events(manifest, org)
@@ -25,12 +26,12 @@ async def follow(js: JetStreamContext, agent: Agent) -> None:
         events = events.evolve(
             deliver_policy=api.DeliverPolicy.BY_START_TIME, opt_start_time=agent.events_from.astimezone(UTC)
         )
-        await _ensure(js, subjects.EVENTS, events.evolve(pause_until=paused))
+        await _ensure(bus, subjects.EVENTS, events.evolve(pause_until=paused))
     actions = consumer_config_for_actions(manifest, org)
     if actions is None:
         await _delete(js, subjects.ACTIONS, subjects.actions_consumer(org, agent.id))
     else:
-        await _ensure(js, subjects.ACTIONS, actions.evolve(pause_until=paused))
+        await _ensure(bus, subjects.ACTIONS, actions.evolve(pause_until=paused))
 
 
 async def remove(js: JetStreamContext, org: str, agent_id: str) -> None:
@@ -55,8 +56,9 @@ async def _outstanding(js: JetStreamContext, stream: str, name: str) -> int:
     return (info.num_pending or 0) + (info.num_ack_pending or 0)
 
 
-async def _ensure(js: JetStreamContext, stream: str, config: api.ConsumerConfig) -> None:
+async def _ensure(bus: Bus, stream: str, config: api.ConsumerConfig) -> None:
     assert config.name is not None
+    js = bus.js
     try:
         present: api.ConsumerInfo | None = await js.consumer_info(stream, config.name)
     except NotFoundError:
@@ -68,11 +70,19 @@ async def _ensure(js: JetStreamContext, stream: str, config: api.ConsumerConfig)
         if config.pause_until and not present.paused:
             await js.pause_consumer(stream, config.name, config.pause_until)
         elif present.paused and not config.pause_until:
-            await js.resume_consumer(stream, config.name)
+            await _resume(bus, stream, config.name)
         return
     await js.add_consumer(stream, config)
     if present is not None and present.paused and not config.pause_until:
-        await js.resume_consumer(stream, config.name)
+        await _resume(bus, stream, config.name)
+
+
+async def _resume(bus: Bus, stream: str, name: str) -> None:
+    """nats-server 2.15 forgets to wake requests that came during the pause: what waits for them would lie there until
+    their next idle heartbeat. One more request wakes them; it asks on behalf of nobody, so no message goes to it.
+    """
+    await bus.js.resume_consumer(stream, name)
+    await bus.nc.publish(f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{name}", b'{"no_wait":true}', reply=bus.nc.new_inbox())
 
 
 def _same_start(one: api.ConsumerConfig, other: api.ConsumerConfig) -> bool:

@@ -56,7 +56,7 @@ async def follow(container: Container, org_id: uuid.UUID, agent_id: str) -> None
             await _clean_up(container, agent)
         else:
             # The consumer first: an agent that is told to begin finds everything it binds to.
-            await consumers.follow(container.bus.js, agent)
+            await consumers.follow(container.bus, agent)
             await _write_spec(container, agent)
         events = [CloudEvent.model_validate(event) for event in agent.outbox]
         for event in events:
