@@ -110,7 +110,10 @@ def _forget() -> None:
           END IF;
           SELECT max(c.position) INTO closing FROM audit_checkpoints c
           WHERE c.org_id = org
-            AND c.position < (SELECT min(e.position) FROM audit_entries e WHERE e.org_id = org AND e.at >= before);
+            AND c.position < coalesce(
+              (SELECT min(e.position) FROM audit_entries e WHERE e.org_id = org AND e.at >= before),
+              9223372036854775807)
+            AND EXISTS (SELECT FROM audit_entries e WHERE e.org_id = org AND e.position <= c.position);
           IF closing IS NULL THEN
             RETURN 0;
           END IF;

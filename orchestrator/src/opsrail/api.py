@@ -7,10 +7,13 @@ from fastapi.openapi.utils import get_openapi
 
 from opsrail import health
 from opsrail.agents import endpoints as agents
+from opsrail.approvals import endpoints as approvals
 from opsrail.artifacts import endpoints as artifacts
+from opsrail.audit import endpoints as audit
 from opsrail.auth import endpoints as auth
 from opsrail.connections import endpoints as connections
 from opsrail.events import endpoints as events
+from opsrail.guards import endpoints as guards
 from opsrail.hooks.endpoints import OPENAPI_PATHS as HOOK_PATHS
 from opsrail.problem import Problem
 from opsrail.runs import endpoints as runs
@@ -26,7 +29,7 @@ repeated safely. Errors are RFC 9457 problem documents with a stable `code` and 
 def include(app: FastAPI) -> None:
     """Mount every route."""
     v1 = APIRouter(prefix="/v1")
-    for domain in (auth, agents, connections, events, runs, artifacts, stream):
+    for domain in (auth, agents, connections, events, runs, approvals, guards, artifacts, audit, stream):
         v1.include_router(domain.router)
     app.include_router(v1)
     app.include_router(health.router)

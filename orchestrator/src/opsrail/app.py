@@ -15,6 +15,9 @@ from redis.backoff import NoBackoff
 from opsrail import api, bootstrap, logs, problem, static
 from opsrail.agents.service import ensure_builtin
 from opsrail.audit.refusals import Refusals
+from opsrail.audit.retention import Retention as AuditRetention
+from opsrail.audit.sealer import ChainSealer
+from opsrail.audit.signatory import Signatory
 from opsrail.auth.service import Authenticator
 from opsrail.body_limit import BodyLimitMiddleware
 from opsrail.connections.cache import ConnectionCache
@@ -124,6 +127,7 @@ async def _build(settings: Settings, closing: AsyncExitStack) -> Container:
         signer=signer,
         hints=hints,
         refusals=refusals,
+        signatory=Signatory(database, sealer),
     )
 
 
@@ -143,6 +147,8 @@ def _workers(container: Container) -> list[Worker]:
         EventsRetention(container.database, container.settings.retention.events),
         Heartbeats(container),
         Keys(container.signer),
+        ChainSealer(container.database, container.signatory, container.bus, container.settings.audit),
+        AuditRetention(container.database, container.settings.audit.keep),
         *run_workers(container),
     ]
 

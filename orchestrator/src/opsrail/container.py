@@ -6,6 +6,7 @@ from redis.asyncio import Redis
 from starlette.requests import HTTPConnection
 
 from opsrail.audit.refusals import Refusals
+from opsrail.audit.signatory import Signatory
 from opsrail.auth.service import Authenticator
 from opsrail.db.engine import Database
 from opsrail.ratelimit import RateLimiter
@@ -30,6 +31,7 @@ class Container:
     signer: Signer
     hints: Hints
     refusals: Refusals
+    signatory: Signatory
 
 
 def container_of(connection: HTTPConnection) -> Container:

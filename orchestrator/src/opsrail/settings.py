@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, Field, HttpUrl, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from opsrail.audit.settings import AuditSettings
 from opsrail.hooks.settings import HookSettings
 
 
@@ -56,6 +57,16 @@ class ConnectionSettings(BaseModel):
     )
 
 
+class ApprovalSettings(BaseModel):
+    """Runs that wait for a person."""
+
+    lifetime: timedelta = Field(
+        default=timedelta(hours=24),
+        gt=timedelta(0),
+        description="How long a run waits for approval; then it is denied, so nobody approves what is long stale",
+    )
+
+
 class RetentionSettings(BaseModel):
     """How long things are kept."""
 
@@ -99,5 +110,7 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     hooks: HookSettings = HookSettings()
     connections: ConnectionSettings = ConnectionSettings()
+    approvals: ApprovalSettings = ApprovalSettings()
     retention: RetentionSettings = RetentionSettings()
+    audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()

@@ -78,17 +78,13 @@ async def test_nor_can_a_worker_once_it_is_sealed(database: Database, statement:
 
 
 async def test_nobody_dates_an_entry_or_seals_it_himself(database: Database) -> None:
+    statement = """
+        INSERT INTO audit_entries (org_id, at, actor, verb, target, outcome, reason, detail, position, hash)
+        VALUES (:org, 'epoch', 'a', 'v', 't', 'allowed', '', '{}', 1, 'h')
+        RETURNING at > now() - interval '1 minute', position, hash
+    """
     async with database.across() as session:
-        row = (
-            await session.execute(
-                text(
-                    "INSERT INTO audit_entries"
-                    " (org_id, at, actor, verb, target, outcome, reason, detail, position, hash) VALUES (:org, 'epoch', 'a', 'v', 't', 'allowed', '', '{}', 1, 'h')"
-                    " RETURNING at > now() - interval '1 minute', position, hash"
-                ),
-                {"org": INSTANCE},
-            )
-        ).one()
+        row = (await session.execute(text(statement), {"org": INSTANCE})).one()
     assert tuple(row) == (True, None, None)
 
 

@@ -15,6 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 _GROUPS = {
     "agents": "opsrail.cli.agents:app",
     "artifacts": "opsrail.cli.artifacts:app",
+    "audit": "opsrail.cli.audit:app",
     "connections": "opsrail.cli.connections:app",
     "demo": "opsrail.cli.demo:app",
     "events": "opsrail.cli.events:app",
@@ -32,6 +33,7 @@ _COMMANDS = {
 _HELP = {
     "agents": "Install, enable, configure and look at agents",
     "artifacts": "List and fetch what runs stored",
+    "audit": "Who did what, and proof that nobody altered it",
     "connections": "Outside systems and their webhooks",
     "demo": "See it work, start to end",
     "doctor": "What this machine has and lacks",

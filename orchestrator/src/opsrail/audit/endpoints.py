@@ -1,0 +1,153 @@
+"""``/v1/audit``: the trail, its verification, its export. Scope ``operate`` sees it, ``admin`` takes it away."""
+
+import uuid
+from collections.abc import AsyncGenerator
+from dataclasses import asdict
+from typing import Annotated, Literal, cast
+
+from fastapi import APIRouter, Depends, Query, Response
+from fastapi.responses import StreamingResponse
+from pydantic import AwareDatetime
+
+from opsrail.audit import export, repository
+from opsrail.audit.models import AuditEntry
+from opsrail.audit.schemas import EntryView, FaultView, KeyList, VerificationView
+from opsrail.audit.trail import INSTANCE, Entry, Outcome, record
+from opsrail.audit.verification import verify_database
+from opsrail.auth.dependencies import Admin, Operator, Services
+from opsrail.auth.principal import Principal, Scope
+from opsrail.bootstrap import DEFAULT_SLUG
+from opsrail.errors import Forbidden
+from opsrail.idempotency import IdempotentRoute
+from opsrail.pagination import Cursor, Page, Paging
+from opsrail.problem import COMMON_RESPONSES
+
+router = APIRouter(tags=["audit"], route_class=IdempotentRoute, responses=COMMON_RESPONSES)
+
+ChainName = Annotated[
+    Literal["organisation", "instance"],
+    Query(
+        description="`instance`: what belongs to no organisation, such as refused logins; for administrators of the"
+        " organisation that was made at the first start"
+    ),
+]
+_EXACT = Query(max_length=2048)
+
+
+def _chain_of(principal: Principal, chain: str) -> uuid.UUID:
+    if chain == "organisation":
+        return principal.org_id
+    if not principal.may(Scope.ADMIN) or principal.org_slug != DEFAULT_SLUG:
+        raise Forbidden("the chain of the instance is for its administrators", code="scope_missing")
+    return INSTANCE
+
+
+def _filters(  # noqa: PLR0917 (query parameters, passed by name)
+    actor: Annotated[str | None, _EXACT] = None,
+    verb: Annotated[str | None, Query(max_length=200, description="Exact, or a prefix that ends in `.*`")] = None,
+    target: Annotated[str | None, _EXACT] = None,
+    outcome: Outcome | None = None,
+    correlation_id: Annotated[str | None, _EXACT] = None,
+    decision_id: uuid.UUID | None = None,
+    since: Annotated[AwareDatetime | None, Query(description="At this time or later")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="Before this time")] = None,
+) -> repository.Filters:
+    return repository.Filters(actor, verb, target, outcome, correlation_id, decision_id, since, until)
+
+
+@router.get("/audit")
+async def list_entries(
+    principal: Operator,
+    services: Services,
+    page: Paging,
+    wanted: Annotated[repository.Filters, Depends(_filters)],
+    chain: ChainName = "organisation",
+) -> Page[EntryView]:
+    """Who did what, newest first."""
+    async with services.database.organisation(_chain_of(principal, chain)) as session:
+        rows = await repository.page(session, wanted, page)
+    return page.page(rows, lambda row: Cursor(row.at, str(row.id)), _view)
+
+
+@router.get("/audit/verify")
+async def verify_chain(
+    principal: Operator, services: Services, chain: ChainName = "organisation"
+) -> VerificationView:
+    """Check the whole chain; says which entry is the first that does not hold."""
+    org_id = _chain_of(principal, chain)
+    keys = await services.signatory.keys()
+    async with services.database.organisation(org_id) as session:
+        report = await verify_database(session, org_id, keys, keep=services.settings.audit.keep)
+    return VerificationView(
+        holds=report.holds,
+        org_id=org_id,
+        after=report.after,
+        entries=report.entries,
+        head=report.head,
+        vouched=report.vouched,
+        waiting=report.waiting,
+        fault=FaultView(**asdict(report.fault)) if report.fault else None,
+    )
+
+
+@router.get("/audit/keys")
+async def list_keys(_: Operator, services: Services) -> KeyList:
+    """Public keys to verify exported files with; keep a copy where this instance cannot reach it."""
+    return KeyList(keys=await services.signatory.jwks())
+
+
+@router.get(
+    "/audit/export",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "A JSON document per line",
+            "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+        }
+    },
+)
+async def export_chain(
+    principal: Admin,
+    services: Services,
+    format: Annotated[
+        Literal["jsonl", "ocsf"], Query(description="`jsonl` can be verified anywhere, `ocsf` is for SIEMs")
+    ] = "jsonl",
+    after: Annotated[int | None, Query(ge=0, le=2**62, description="Only what follows this position")] = None,
+    chain: ChainName = "organisation",
+) -> StreamingResponse:
+    """The sealed entries in order. An answer that broke off lacks its signed last line."""
+    org_id = _chain_of(principal, chain)
+    async with services.database.organisation(org_id) as session:
+        start = await export.start_of(session, org_id, after)
+        told = {"format": format, "after": start[0]}
+        exported = Entry(actor=principal.id, verb="audit.exported", target="audit", outcome="succeeded", detail=told)
+        await record(session, org_id, exported)
+
+    async def body() -> AsyncGenerator[bytes]:
+        async with services.database.organisation(org_id) as session:
+            lines = (
+                export.json_lines(session, org_id, services.signatory, start)
+                if format == "jsonl"
+                else export.ocsf_lines(session, org_id, start)
+            )
+            async for line in lines:
+                yield line
+
+    return StreamingResponse(body(), media_type="application/x-ndjson")
+
+
+def _view(row: AuditEntry) -> EntryView:
+    return EntryView(
+        id=row.id,
+        at=row.at,
+        actor=row.actor,
+        verb=row.verb,
+        target=row.target,
+        outcome=cast("Outcome", row.outcome),
+        reason=row.reason,
+        decision_id=row.decision_id,
+        correlation_id=row.correlation_id,
+        detail=row.detail,
+        position=row.position,
+        hash=row.hash.hex() if row.hash is not None else None,
+    )
