@@ -21,6 +21,7 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from nats.js.api import ConsumerConfig, ConsumerInfo
 from nats.js.errors import NotFoundError
 from pydantic import SecretStr
 
@@ -45,7 +46,6 @@ from opsrail_sdk.live_context import LiveEventContext, utc_now
 from opsrail_sdk.process import AgentProcess
 from opsrail_sdk.settings import AgentSettings
 from opsrail_sdk.streams import ensure_artifacts
-from opsrail_sdk.trust import JWKS_KEY
 
 PATIENCE = timedelta(seconds=30)
 """Longest wait for anything; a test that needs longer is stuck."""
@@ -85,7 +85,7 @@ class Orchestration:
         await ensure_streams(self.bus.js, replicas=1)
         await ensure_artifacts(self.bus.js, self.org, replicas=1)
         jwks = {"keys": [capability.public_jwk(self.key.public_key(), self.kid)]}
-        await self.bus.kv.put(subjects.TRUST_BUCKET, JWKS_KEY, orjson.dumps(jwks))
+        await self.bus.kv.put(subjects.TRUST_BUCKET, subjects.JWKS_KEY, orjson.dumps(jwks))
         await self.core_comes()
 
     async def core_comes(self) -> None:
@@ -232,6 +232,10 @@ class Orchestration:
             await self.bus.nc.publish(message.reply, secret.encode())
 
 
+def _delivered(info: ConsumerInfo) -> int:
+    return info.delivered.stream_seq if info.delivered else 0
+
+
 class AgentHarness:
     """One agent, running here, in an organisation of its own."""
 
@@ -312,14 +316,27 @@ class AgentHarness:
         await self.settled()
 
     async def settled(self) -> None:
-        """Wait until every event delivered so far is through."""
+        """Wait until every event delivered so far is through.
+
+        The server tells a consumer of a new message a moment after it acknowledged storing it, so having nothing
+        pending is not enough.
+        """
         consumer = subjects.events_consumer(self.org, self.agent.id)
         async with asyncio.timeout(PATIENCE.total_seconds()):
-            while True:
-                info = await self._bus.js.consumer_info(subjects.EVENTS, consumer)
-                if not info.num_pending and not info.num_ack_pending:
-                    return
+            info = await self._bus.js.consumer_info(subjects.EVENTS, consumer)
+            last = await self._last_for(info.config)
+            while info.num_pending or info.num_ack_pending or _delivered(info) < last:
                 await asyncio.sleep(0.01)
+                info = await self._bus.js.consumer_info(subjects.EVENTS, consumer)
+
+    async def _last_for(self, config: ConsumerConfig) -> int:
+        """Sequence of the newest event that the consumer takes, 0 where there is none."""
+        last = 0
+        for subject in config.filter_subjects or [config.filter_subject or ">"]:
+            with suppress(NotFoundError):
+                message = await self._bus.js.get_last_msg(subjects.EVENTS, subject)
+                last = max(last, message.seq or 0)
+        return last
 
     def event_context(self, event: CloudEvent) -> LiveEventContext[Any]:
         """The context that a listener gets for this event, to call it by hand."""
