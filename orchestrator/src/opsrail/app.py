@@ -18,7 +18,9 @@ from opsrail.audit.refusals import Refusals
 from opsrail.audit.retention import Retention as AuditRetention
 from opsrail.audit.sealer import ChainSealer
 from opsrail.audit.signatory import Signatory
-from opsrail.auth.service import Authenticator
+from opsrail.auth.authenticator import Authenticator
+from opsrail.auth.guesses import Guesses
+from opsrail.auth.passwords import Passwords
 from opsrail.body_limit import BodyLimitMiddleware
 from opsrail.connections.cache import ConnectionCache
 from opsrail.container import Container
@@ -122,8 +124,10 @@ async def _build(settings: Settings, closing: AsyncExitStack) -> Container:
         redis=redis,
         bus=bus,
         sealer=sealer,
-        authenticator=Authenticator(database),
-        limiter=RateLimiter(redis, settings.api.rate_per_minute),
+        authenticator=Authenticator(database, sealer, settings),
+        limiter=RateLimiter(redis),
+        guesses=Guesses(redis),
+        passwords=Passwords(settings.auth),
         signer=signer,
         hints=hints,
         refusals=refusals,

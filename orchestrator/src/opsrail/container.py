@@ -7,7 +7,9 @@ from starlette.requests import HTTPConnection
 
 from opsrail.audit.refusals import Refusals
 from opsrail.audit.signatory import Signatory
-from opsrail.auth.service import Authenticator
+from opsrail.auth.authenticator import Authenticator
+from opsrail.auth.guesses import Guesses
+from opsrail.auth.passwords import Passwords
 from opsrail.db.engine import Database
 from opsrail.ratelimit import RateLimiter
 from opsrail.sealing import Sealer
@@ -28,6 +30,8 @@ class Container:
     sealer: Sealer
     authenticator: Authenticator
     limiter: RateLimiter
+    guesses: Guesses
+    passwords: Passwords
     signer: Signer
     hints: Hints
     refusals: Refusals

@@ -1,6 +1,9 @@
-"""Rate limits per caller: a fixed window of one minute in Redis, in the process while Redis is away."""
+"""Rate limits per address, caller and organisation: a fixed window of one minute in Redis, in the process while
+Redis is away. Called by ``auth.dependencies`` for every request.
+"""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -12,16 +15,31 @@ from opsrail.errors import TooMany
 log = structlog.get_logger()
 
 WINDOW_SECONDS = 60
+_AWAY_SECONDS = 1.0
+"""How long a Redis that failed is left alone, so that its absence costs few requests a timeout."""
 _LOCAL_LIMIT = 10_000
 
 
 @dataclass(frozen=True)
+class Counted:
+    """Something that a request counts against: ``address:<ip>``, ``caller:<org>:<id>``, ``organisation:<org>``."""
+
+    key: str
+    limit: int
+
+
+@dataclass(frozen=True)
 class Verdict:
-    """How a caller stands after one more request. Header names follow the ``X-RateLimit-*`` habit."""
+    """How the nearest of a request's limits stands. Header names follow the ``X-RateLimit-*`` habit."""
 
     limit: int
     used: int
     reset_seconds: int
+    key: str = ""
+
+    @property
+    def exceeded(self) -> bool:
+        return self.used > self.limit
 
     def headers(self) -> dict[str, str]:
         return {
@@ -32,40 +50,51 @@ class Verdict:
 
     def enforce(self) -> None:
         """Raises ``TooMany`` past the limit."""
-        if self.used > self.limit:
+        if self.exceeded:
             headers = {**self.headers(), "Retry-After": str(self.reset_seconds)}
-            raise TooMany(f"more than {self.limit} requests in a minute", headers=headers)
+            what = self.key.partition(":")[0]
+            raise TooMany(f"more than {self.limit} requests in a minute for this {what}", headers=headers)
 
 
 class RateLimiter:
     """Counts requests per key and minute."""
 
-    def __init__(self, redis: Redis, per_minute: int) -> None:
+    def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._limit = per_minute
         self._local: dict[tuple[str, int], int] = {}
-        self._away = False
+        self._away_until: float | None = None
 
-    async def hit(self, key: str) -> Verdict:
-        """Count one request of ``key``. Never raises: a limiter that is down must not take the API with it."""
+    async def hit(self, counted: Sequence[Counted]) -> Verdict:
+        """Count one request against each; the verdict is that of the limit that is nearest to its end.
+
+        Never raises: a limiter that is down must not take the API with it.
+        """
         now = time.time()
         window = int(now) // WINDOW_SECONDS
         reset = int((window + 1) * WINDOW_SECONDS - now) + 1
-        try:
-            pipe = self._redis.pipeline(transaction=False)
-            name = f"rate:{key}:{window}"
-            pipe.incr(name)
-            pipe.expire(name, WINDOW_SECONDS * 2)
-            used = int((await pipe.execute())[0])
-            if self._away:
-                self._away = False
-                log.info("redis.back")
-        except (RedisError, OSError, TimeoutError):
-            if not self._away:
-                self._away = True
-                log.warning("redis.away", effect="limits count per process")
-            used = self._count_here(key, window)
-        return Verdict(self._limit, used, reset)
+        used = await self._count([item.key for item in counted], window)
+        nearest = min(range(len(counted)), key=lambda index: 1 - used[index] / counted[index].limit)
+        item = counted[nearest]
+        return Verdict(item.limit, used[nearest], reset, item.key)
+
+    async def _count(self, keys: Sequence[str], window: int) -> list[int]:
+        if self._away_until is None or self._away_until < time.monotonic():
+            try:
+                pipe = self._redis.pipeline(transaction=False)
+                for key in keys:
+                    pipe.incr(f"rate:{key}:{window}")
+                    pipe.expire(f"rate:{key}:{window}", WINDOW_SECONDS * 2)
+                used = (await pipe.execute())[::2]
+            except (RedisError, OSError, TimeoutError):
+                if self._away_until is None:
+                    log.warning("redis.away", effect="limits count per process")
+                self._away_until = time.monotonic() + _AWAY_SECONDS
+            else:
+                if self._away_until is not None:
+                    self._away_until = None
+                    log.info("redis.back")
+                return [int(count) for count in used]
+        return [self._count_here(key, window) for key in keys]
 
     def _count_here(self, key: str, window: int) -> int:
         if len(self._local) > _LOCAL_LIMIT:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, HttpUrl, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from opsrail.audit.settings import AuditSettings
+from opsrail.auth.settings import AuthSettings
 from opsrail.hooks.settings import HookSettings
 
 
@@ -108,6 +109,7 @@ class Settings(BaseSettings):
     redis: RedisSettings
     nats: NatsSettings
     api: ApiSettings = ApiSettings()
+    auth: AuthSettings = AuthSettings()
     hooks: HookSettings = HookSettings()
     connections: ConnectionSettings = ConnectionSettings()
     approvals: ApprovalSettings = ApprovalSettings()

@@ -1,4 +1,4 @@
-"""What routes declare: who calls, with which scope, in which transaction, within which rate."""
+"""What routes declare: who calls, with which scope, in which transaction, within which rates."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated
@@ -7,26 +7,63 @@ from fastapi import Depends, Request, Response, Security
 from fastapi.security import HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from opsrail.auth.principal import Principal, Scope
+from opsrail.audit.trail import Entry
+from opsrail.auth import cookies
+from opsrail.auth.address import Caller, caller_of
+from opsrail.auth.guesses import Subject
+from opsrail.auth.principal import Kind, Principal, Scope
 from opsrail.container import Container, container_of
-from opsrail.errors import Forbidden
+from opsrail.errors import Forbidden, OrchestratorError, TooMany, Unauthenticated
+from opsrail.ratelimit import Counted, Verdict
 
 bearer = HTTPBearer(auto_error=False, description="API token, `opr_…`")
 """Only for the OpenAPI document; ``Authenticator`` reads the header itself."""
 
+FREE_PROOFS = 30
+"""Wrong proofs of identity from one address before each further one is slowed down."""
+
 
 async def principal_of(request: Request) -> Principal:
-    """The caller, authenticated once per request; also used by the idempotent route before the body is read."""
+    """The caller, authenticated once per request; also used by the idempotent route before the body is read.
+
+    Raises:
+        Unauthenticated, Forbidden (CSRF), TooMany.
+    """
     known: Principal | None = getattr(request.state, "principal", None)
     if known is None:
         container = container_of(request)
-        known = await container.authenticator.authenticate(request.headers.get("authorization"))
+        try:
+            known = await container.authenticator.authenticate(request)
+            if known.kind is Kind.USER:
+                cookies.check_csrf(request, container.settings)
+        except (Unauthenticated, Forbidden) as error:
+            await _turned_away(request, container, known, error)
+            raise
         request.state.principal = known
     return known
 
 
+async def rate_of(request: Request, principal: Principal | None = None) -> Verdict:
+    """Count a request against its limits.
+
+    Raises:
+        TooMany: past one of them.
+    """
+    container = container_of(request)
+    settings = container.settings
+    address = caller_of(request, settings).address
+    counted = [Counted(f"address:{address}", settings.auth.requests_per_address)]
+    if principal is not None:
+        org = principal.org_id
+        counted.append(Counted(f"caller:{org}:{principal.id}", settings.api.rate_per_minute))
+        counted.append(Counted(f"organisation:{org}", settings.auth.requests_per_organisation))
+    verdict = await container.limiter.hit(counted)
+    verdict.enforce()
+    return verdict
+
+
 def require(scope: Scope) -> Callable[..., Awaitable[Principal]]:
-    """Dependency: a caller with this scope, within its rate limit.
+    """Dependency: a caller with this scope, within its rate limits.
 
     Raises:
         Unauthenticated, Forbidden, TooMany.
@@ -34,14 +71,51 @@ def require(scope: Scope) -> Callable[..., Awaitable[Principal]]:
 
     async def check(request: Request, response: Response, _: Annotated[object, Security(bearer)] = None) -> Principal:
         principal = await principal_of(request)
-        verdict = await container_of(request).limiter.hit(f"{principal.org_id}:{principal.id}")
-        response.headers.update(verdict.headers())
-        verdict.enforce()
+        response.headers.update((await rate_of(request, principal)).headers())
         if not principal.may(scope):
-            raise Forbidden(f"this needs the scope `{scope}`", code="scope_missing")
+            refuse(request, principal, error := Forbidden(f"this needs the scope `{scope}`", code="scope_missing"))
+            raise error
         return principal
 
     return check
+
+
+def refuse(request: Request, principal: Principal | None, error: OrchestratorError) -> None:
+    """Note a refusal for the audit trail."""
+    container = container_of(request)
+    route = getattr(request.scope.get("route"), "path", request.url.path)
+    reason = "; ".join(getattr(error, "__notes__", ())) or error.detail
+    entry = Entry(
+        actor=principal.id if principal else "anonymous",
+        verb="access.refused",
+        target=f"route:{request.method} {route}",
+        outcome="denied",
+        reason=reason,
+        detail={"code": error.code, "address": caller_of(request, container.settings).address},
+    )
+    container.refusals.note(principal.org_id if principal else None, entry)
+
+
+async def _turned_away(
+    request: Request, container: Container, principal: Principal | None, error: Unauthenticated | Forbidden
+) -> None:
+    """Count, note and slow down. Missing proof is no attack; it is neither noted nor slowed down."""
+    await rate_of(request)
+    if error.code == "token_missing":
+        return
+    refuse(request, principal, error)
+    if isinstance(error, Unauthenticated):
+        address = caller_of(request, container.settings).address
+        try:
+            await container.guesses.admit([Subject("proof", address, FREE_PROOFS)])
+        except TooMany as slower:
+            raise slower from error
+
+
+async def _caller(request: Request, response: Response) -> Caller:
+    container = container_of(request)
+    response.headers.update((await rate_of(request)).headers())
+    return caller_of(request, container.settings)
 
 
 Reader = Annotated[Principal, Depends(require(Scope.READ))]
@@ -49,6 +123,9 @@ Writer = Annotated[Principal, Depends(require(Scope.WRITE))]
 Operator = Annotated[Principal, Depends(require(Scope.OPERATE))]
 Admin = Annotated[Principal, Depends(require(Scope.ADMIN))]
 Approver = Annotated[Principal, Depends(require(Scope.APPROVE))]
+
+Anybody = Annotated[Caller, Depends(_caller)]
+"""For the few routes that need no proof, such as the login: who calls by address, within its rate limit."""
 
 
 async def _transaction(request: Request) -> AsyncIterator[AsyncSession]:

@@ -5,8 +5,9 @@ import uuid
 from fastapi import APIRouter, status
 
 from opsrail.auth import repository, service
-from opsrail.auth.dependencies import Admin, Reader, Services, Transaction
+from opsrail.auth.dependencies import Reader, Services, Transaction
 from opsrail.auth.models import Token
+from opsrail.auth.principal import Scope
 from opsrail.auth.schemas import Me, TokenCreate, TokenCreated, TokenView
 from opsrail.errors import NotFound
 from opsrail.idempotency import IdempotentRoute
@@ -18,19 +19,27 @@ router = APIRouter(tags=["tokens"], route_class=IdempotentRoute, responses=COMMO
 
 @router.get("/me")
 async def me(principal: Reader) -> Me:
-    """Who this token is."""
+    """Who the caller is, and what it may do."""
     return Me(
         org_id=principal.org_id,
         org=principal.org_slug,
         principal=principal.id,
+        kind=principal.kind,
+        person=principal.person,
         name=principal.name,
         scopes=sorted(principal.scopes),
+        roles=sorted(principal.roles),
     )
 
 
 @router.post("/tokens", status_code=status.HTTP_201_CREATED)
-async def create_token(principal: Admin, session: Transaction, body: TokenCreate) -> TokenCreated:
-    """Make a token. Its text is in this answer and nowhere else, ever."""
+async def create_token(principal: Reader, session: Transaction, body: TokenCreate) -> TokenCreated:
+    """Make a token. Its text is in this answer and nowhere else, ever.
+
+    Administrators make any; a person who is logged in makes some for itself, with no scope beyond its own. A token
+    of a person ends when the person leaves, and never does more than the person may.
+    """
+    service.check_may_make_tokens(principal)
     token, text = await service.create_token(
         session, by=principal, name=body.name, scopes=body.scopes, expires_at=body.expires_at
     )
@@ -38,19 +47,22 @@ async def create_token(principal: Admin, session: Transaction, body: TokenCreate
 
 
 @router.get("/tokens")
-async def list_tokens(_: Admin, session: Transaction, page: Paging) -> Page[TokenView]:
-    """Living tokens, newest first."""
-    rows = await repository.list_tokens(session, page)
+async def list_tokens(principal: Reader, session: Transaction, page: Paging) -> Page[TokenView]:
+    """Living tokens, newest first: all for administrators, else one's own."""
+    service.check_may_make_tokens(principal)
+    owner = None if principal.may(Scope.ADMIN) else service.owner_of(principal)
+    rows = await repository.list_tokens(session, page, owner)
     return page.page(rows, lambda row: Cursor(row.created_at, str(row.id)), _view)
 
 
 @router.delete("/tokens/{token_id}", status_code=status.HTTP_204_NO_CONTENT)
-async def revoke_token(_: Admin, session: Transaction, services: Services, token_id: str) -> None:
-    """Revoke a token; replicas notice within seconds."""
+async def revoke_token(principal: Reader, session: Transaction, services: Services, token_id: str) -> None:
+    """Revoke a token; this replica notices at once, others within five seconds."""
+    service.check_may_make_tokens(principal)
     ident: uuid.UUID | None = uuid_or_none(token_id)
     if ident is None:
         raise NotFound("no such token")
-    await service.revoke_token(session, ident)
+    await service.revoke_token(session, by=principal, token_id=ident)
     services.authenticator.forget(ident)
 
 

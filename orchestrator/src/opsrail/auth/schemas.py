@@ -1,11 +1,11 @@
-"""API shapes of tokens."""
+"""API shapes of callers and tokens."""
 
 import uuid
 from datetime import datetime
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from opsrail.auth.principal import Scope
+from opsrail.auth.principal import Kind, Scope
 
 
 class TokenCreate(BaseModel):
@@ -22,6 +22,7 @@ class TokenView(BaseModel):
     id: uuid.UUID
     name: str
     scopes: list[Scope]
+    owner_id: uuid.UUID | None = Field(description="The user whose token it is; null where no person made it")
     created_by: str
     created_at: datetime
     expires_at: datetime | None
@@ -36,6 +37,9 @@ class TokenCreated(TokenView):
 class Me(BaseModel):
     org_id: uuid.UUID
     org: str
-    principal: str
+    principal: str = Field(description="`token:<uuid>`, `user:<uuid>` or `machine:<uuid>`")
+    kind: Kind
+    person: str | None = Field(description="`user:<uuid>` of the human behind the caller")
     name: str
     scopes: list[Scope]
+    roles: list[str]

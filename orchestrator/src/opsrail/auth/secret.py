@@ -1,6 +1,6 @@
-"""The form of an API token: ``opr_<id>_<secret>``. Only a SHA-256 of the secret is kept.
+"""The form of secrets that callers present: ``<prefix><id>_<secret>``. Only a SHA-256 of the secret is kept.
 
-The secret has 256 random bits, so a plain hash cannot be searched; the prefix lets scanners find leaked tokens.
+The secret has 256 random bits, so a plain hash cannot be searched; the prefix lets scanners find leaked ones.
 """
 
 import base64
@@ -11,6 +11,9 @@ import uuid
 from dataclasses import dataclass
 
 PREFIX = "opr_"
+"""API tokens."""
+SESSION_PREFIX = "ops_"
+INVITATION_PREFIX = "opi_"
 
 
 @dataclass(frozen=True)
@@ -19,17 +22,17 @@ class PresentedToken:
     secret: str
 
 
-def generate(token_id: uuid.UUID) -> tuple[str, bytes]:
-    """A new token as shown once, and the hash to keep."""
+def generate(ident: uuid.UUID, prefix: str = PREFIX) -> tuple[str, bytes]:
+    """A new secret as shown once, and the hash to keep."""
     secret = secrets.token_urlsafe(32).replace("_", "-")
-    ident = base64.b32encode(token_id.bytes).decode().rstrip("=").lower()
-    return f"{PREFIX}{ident}_{secret}", digest(secret)
+    encoded = base64.b32encode(ident.bytes).decode().rstrip("=").lower()
+    return f"{prefix}{encoded}_{secret}", digest(secret)
 
 
-def parse(text: str) -> PresentedToken | None:
-    """The parts of a presented token, or ``None`` where it has not the form of one."""
-    ident, separator, secret = text.removeprefix(PREFIX).partition("_")
-    if not text.startswith(PREFIX) or not separator or not secret:
+def parse(text: str, prefix: str = PREFIX) -> PresentedToken | None:
+    """The parts of what was presented, or ``None`` where it has not the form."""
+    ident, separator, secret = text.removeprefix(prefix).partition("_")
+    if not text.startswith(prefix) or not separator or not secret:
         return None
     try:
         raw = base64.b32decode(ident.upper() + "=" * (-len(ident) % 8))

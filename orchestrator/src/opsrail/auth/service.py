@@ -1,93 +1,46 @@
-"""Authentication of tokens, with a short in-process cache, and their making and revoking."""
+"""Making and revoking API tokens; the rule that nobody gives what they do not have."""
 
-import time
 import uuid
-from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Mapping
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from opsrail.audit.trail import Entry, record
 from opsrail.auth import repository, secret
 from opsrail.auth.models import Token
-from opsrail.auth.principal import Principal, Scope
-from opsrail.auth.roles import covered_by
-from opsrail.db.engine import Database
-from opsrail.errors import Forbidden, NotFound, Unauthenticated
-
-CACHE_SECONDS = 5.0
-"""How long a verified token is believed without asking the database: the bound on a revocation's delay."""
-CACHE_LIMIT = 10_000
-TOUCH_EVERY = timedelta(minutes=5)
+from opsrail.auth.principal import Kind, Principal, Scope, included
+from opsrail.errors import FieldError, Forbidden, Invalid, NotFound
 
 
-@dataclass(frozen=True)
-class _Verified:
-    principal: Principal
-    kept_hash: bytes
-    expires_at: datetime | None
-    until: float
+async def check_reach(session: AsyncSession, by: Principal, roles: Collection[str]) -> None:
+    """Refuse roles that may do more than whoever gives them.
 
-
-class Authenticator:
-    """Turns an ``Authorization`` header into a ``Principal``."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._verified: dict[uuid.UUID, _Verified] = {}
-
-    async def authenticate(self, header: str | None) -> Principal:
-        """The caller.
-
-        Raises:
-            Unauthenticated: no token, or one that is unknown, wrong, expired or revoked; the answer is the same
-                for all but the missing one, so that nothing can be probed.
-        """
-        scheme, _, value = (header or "").partition(" ")
-        if scheme.lower() != "bearer" or not value:
-            raise Unauthenticated("send `Authorization: Bearer <token>`", code="token_missing")
-        presented = secret.parse(value.strip())
-        if presented is None:
-            raise _refused()
-        known = self._verified.get(presented.id)
-        if known is None or known.until < time.monotonic():
-            known = await self._load(presented.id)
-        if not secret.matches(presented.secret, known.kept_hash):
-            raise _refused()
-        if known.expires_at and known.expires_at <= datetime.now(UTC):
-            raise _refused()
-        return known.principal
-
-    def forget(self, token_id: uuid.UUID) -> None:
-        """Drop a token from the cache, as after revoking it."""
-        self._verified.pop(token_id, None)
-
-    async def _load(self, token_id: uuid.UUID) -> _Verified:
-        self._verified.pop(token_id, None)
-        async with self._database.across() as session:
-            found = await repository.find_token(session, token_id)
-            if found is None or found[0].revoked_at is not None:
-                raise _refused()
-            await repository.touch(session, token_id, older_than=datetime.now(UTC) - TOUCH_EVERY)
-        token, slug = found
-        scopes = frozenset(Scope(scope) for scope in token.scopes)
-        principal = Principal(
-            org_id=token.org_id,
-            org_slug=slug,
-            id=f"token:{token.id}",
-            name=token.name,
-            scopes=scopes,
-            roles=covered_by(scopes),
+    Raises:
+        Invalid: a role that does not exist.
+        Forbidden: a role with a scope that the giver lacks.
+    """
+    standing = await repository.standing_of(session, by.org_id, roles)
+    unknown = sorted(set(roles) - standing.known)
+    if unknown:
+        raise Invalid(
+            f"no such role: {', '.join(unknown)}",
+            code="unknown_role",
+            errors=[FieldError("roles", f"no role is named {name}") for name in unknown],
         )
-        verified = _Verified(principal, token.secret_hash, token.expires_at, time.monotonic() + CACHE_SECONDS)
-        if len(self._verified) >= CACHE_LIMIT:
-            self._verified.clear()
-        self._verified[token_id] = verified
-        return verified
+    beyond = sorted(included(standing.scopes) - included(by.scopes))
+    if beyond:
+        raise Forbidden(f"you lack {', '.join(beyond)} yourself", code="scope_escalation")
 
 
-def _refused() -> Unauthenticated:
-    return Unauthenticated("the token is unknown, expired or revoked", code="token_rejected")
+def check_may_make_tokens(by: Principal) -> None:
+    """Administrators make tokens; a person, logged in, makes some for itself.
+
+    Raises:
+        Forbidden: neither.
+    """
+    if not by.may(Scope.ADMIN) and by.kind is not Kind.USER:
+        raise Forbidden("this needs the scope `admin`, or a person who is logged in", code="scope_missing")
 
 
 async def create_token(
@@ -105,11 +58,14 @@ async def create_token(
     """
     beyond = sorted(scope for scope in scopes if not by.may(scope))
     if beyond:
-        raise Forbidden(f"your own token lacks {', '.join(beyond)}", code="scope_escalation")
+        raise Forbidden(f"you lack {', '.join(beyond)} yourself", code="scope_escalation")
     token, text = new_token(by.org_id, name=name, scopes=scopes, expires_at=expires_at, created_by=by.id)
+    token.owner_id = owner_of(by)
     session.add(token)
     await session.flush()
     await session.refresh(token)
+    detail = {"name": name, "scopes": token.scopes, "expires_at": expires_at}
+    await _note(session, by, "token.created", token.id, detail)
     return token, text
 
 
@@ -136,11 +92,27 @@ def new_token(
     return token, text
 
 
-async def revoke_token(session: AsyncSession, token_id: uuid.UUID) -> None:
+async def revoke_token(session: AsyncSession, *, by: Principal, token_id: uuid.UUID) -> None:
     """End a token for good.
 
     Raises:
-        NotFound: no living token of that id in the caller's organisation.
+        NotFound: no living token of that id that the caller may revoke.
     """
-    if not await repository.revoke(session, token_id):
+    owner = None if by.may(Scope.ADMIN) else owner_of(by)
+    if not by.may(Scope.ADMIN) and owner is None:
         raise NotFound("no such token")
+    if not await repository.revoke_token(session, token_id, owner):
+        raise NotFound("no such token")
+    await _note(session, by, "token.revoked", token_id, {})
+
+
+def owner_of(principal: Principal) -> uuid.UUID | None:
+    """The user behind a caller."""
+    return uuid.UUID(principal.person.removeprefix("user:")) if principal.person else None
+
+
+async def _note(
+    session: AsyncSession, by: Principal, verb: str, token_id: uuid.UUID, detail: Mapping[str, object]
+) -> None:
+    entry = Entry(actor=by.id, verb=verb, target=f"token:{token_id}", outcome="succeeded", detail=detail)
+    await record(session, by.org_id, entry)
