@@ -15,6 +15,7 @@ from opsrail.connections import endpoints as connections
 from opsrail.events import endpoints as events
 from opsrail.guards import endpoints as guards
 from opsrail.hooks.endpoints import OPENAPI_PATHS as HOOK_PATHS
+from opsrail.policy import endpoints as policy
 from opsrail.problem import Problem
 from opsrail.runs import endpoints as runs
 from opsrail.stream import endpoints as stream
@@ -29,7 +30,7 @@ repeated safely. Errors are RFC 9457 problem documents with a stable `code` and 
 def include(app: FastAPI) -> None:
     """Mount every route."""
     v1 = APIRouter(prefix="/v1")
-    for domain in (auth, agents, connections, events, runs, approvals, guards, artifacts, audit, stream):
+    for domain in (auth, agents, connections, events, policy, runs, approvals, guards, artifacts, audit, stream):
         v1.include_router(domain.router)
     app.include_router(v1)
     app.include_router(health.router)

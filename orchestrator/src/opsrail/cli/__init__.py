@@ -20,6 +20,7 @@ _GROUPS = {
     "demo": "opsrail.cli.demo:app",
     "events": "opsrail.cli.events:app",
     "hooks": "opsrail.hooks.cli:app",
+    "policy": "opsrail.cli.policy:app",
     "runs": "opsrail.cli.runs:app",
     "tokens": "opsrail.cli.tokens:app",
 }
@@ -41,6 +42,7 @@ _HELP = {
     "hooks": "Try webhook payloads without a server",
     "incidents": "Rank what may have caused an incident",
     "invoke": "Run an action of an agent",
+    "policy": "Policies: draft, test, replay, activate; what they decided",
     "query": "Ask an agent",
     "runs": "List, watch and cancel runs",
     "status": "How the stack is",

@@ -3,10 +3,19 @@
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    model_validator,
+)
 
 Count = Annotated[int, Field(ge=0, le=2**53)]
-Scalar = str | int | float | bool | None
+Scalar = StrictBool | StrictInt | StrictFloat | StrictStr | None
 
 _MOST_EXTRA = 50
 _LONGEST = 512
@@ -19,7 +28,7 @@ class Claims(BaseModel):
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
-    __pydantic_extra__: dict[str, Annotated[Scalar, Field(union_mode="left_to_right")]]
+    __pydantic_extra__: dict[str, Scalar]
 
     environment: str | None = Field(
         default=None, max_length=128, description="Where the target is, such as production"

@@ -1,5 +1,6 @@
 """All SQL about policy sets, activations and decisions, but for what the gate reads (``situation``)."""
 
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from sqlalchemy import func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from opsrail.pagination import PageRequest
+from opsrail.pagination import PageRequest, uuid_or_none
 from opsrail.policy.models import Decision, PolicyActivation, PolicySetRow
 
 _LOCK = 0x706F6C69
@@ -46,7 +47,7 @@ async def list_decisions(session: AsyncSession, page: PageRequest, wanted: Decis
             statement = statement.where(getattr(Decision, name) == value)
     if page.after:
         statement = statement.where(
-            tuple_(Decision.created_at, Decision.id) < (page.after.at, uuid.UUID(page.after.id))
+            tuple_(Decision.created_at, Decision.id) < (page.after.at, uuid_or_none(page.after.id))
         )
     return (await session.scalars(statement.limit(page.limit + 1))).all()
 
@@ -82,7 +83,7 @@ async def get_set(session: AsyncSession, org_id: uuid.UUID, version: int) -> Pol
 async def list_sets(session: AsyncSession, page: PageRequest) -> Sequence[PolicySetRow]:
     statement = select(PolicySetRow).order_by(PolicySetRow.created_at.desc(), PolicySetRow.version.desc())
     if page.after:
-        after = (page.after.at, int(page.after.id))
+        after = (page.after.at, int(page.after.id) if re.fullmatch("[0-9]{1,9}", page.after.id) else 0)
         statement = statement.where(tuple_(PolicySetRow.created_at, PolicySetRow.version) < after)
     return (await session.scalars(statement.limit(page.limit + 1))).all()
 
@@ -101,6 +102,13 @@ async def note_test(
         .where(PolicySetRow.org_id == row.org_id, PolicySetRow.version == row.version)
         .values(cases=list(cases), report=dict(report), tested_by=by, tested_at=passed_at)
     )
+
+
+async def insert_activation(
+    session: AsyncSession, org_id: uuid.UUID, version: int, *, by: str, reason: str, replay: Mapping[str, Any]
+) -> None:
+    session.add(PolicyActivation(org_id=org_id, version=version, activated_by=by, reason=reason, replay=dict(replay)))
+    await session.flush()
 
 
 async def activations(session: AsyncSession, org_id: uuid.UUID, limit: int = 100) -> Sequence[PolicyActivation]:
