@@ -9,6 +9,7 @@ import re
 from collections.abc import Awaitable, Callable, Coroutine
 from importlib.metadata import version
 from typing import Any
+from uuid import UUID
 
 import orjson
 import structlog
@@ -20,6 +21,7 @@ from prometheus_client import Counter
 from sqlalchemy.exc import SQLAlchemyError
 
 from opsrail.agents import repository as agents
+from opsrail.audit.trail import Entry, record
 from opsrail.connections import service as connections
 from opsrail.container import Container
 from opsrail.errors import NotFound as NoSuchRow
@@ -28,6 +30,7 @@ from opsrail.sealing import SealBroken
 from opsrail_sdk.bus import CAPABILITY_HEADER, CORRELATION_HEADER
 from opsrail_sdk.capability import Claims, bearer
 from opsrail_sdk.contracts import subjects
+from opsrail_sdk.contracts.run import ConnectionSecret
 from opsrail_sdk.errors import AgentError, InvalidInput, NotFound, Refused, Unavailable
 
 log = structlog.get_logger()
@@ -87,15 +90,26 @@ class CoreService:
         wanted, agent_id = input.get("connection"), input.get("agent")
         if not isinstance(wanted, str) or not isinstance(agent_id, str):
             raise InvalidInput("say which `connection`, and which `agent` you are")
-        claims = bearer(
-            (request.headers or {}).get(CAPABILITY_HEADER, ""),
-            keys=self._container.signer.keys(),
-            org_id=org,
-            agent=agent_id,
-        )
-        return await self._open(claims, wanted)
+        headers = request.headers or {}
+        correlation = headers.get(CORRELATION_HEADER)
+        try:
+            claims = bearer(
+                headers.get(CAPABILITY_HEADER, ""), keys=self._container.signer.keys(), org_id=org, agent=agent_id
+            )
+            return await self._open(claims, wanted, correlation)
+        except Refused as error:
+            refused = Entry(
+                actor=f"agent:{agent_id}",
+                verb="capability.refused" if error.code.startswith("capability_") else "connection.refused",
+                target=f"connection:{wanted}",
+                outcome="denied",
+                reason=f"{error.code}: {error}",
+                correlation_id=correlation,
+            )
+            self._container.refusals.note(uuid_or_none(org), refused)
+            raise
 
-    async def _open(self, claims: Claims, wanted: str) -> dict[str, Any]:
+    async def _open(self, claims: Claims, wanted: str, correlation_id: str | None) -> dict[str, Any]:
         fields = {"agent": claims.agent, "run": claims.run_id, "action": claims.action, "wanted": wanted}
         async with self._container.database.organisation(claims.org_id) as session:
             agent = await agents.find(session, claims.agent)
@@ -110,16 +124,29 @@ class CoreService:
                 raise Unavailable(
                     "the connection's secrets cannot be opened; set them anew", code="seal_broken"
                 ) from error
-        if opened.kind not in agent.manifest.get("connections", ()):
-            OPENED.labels(claims.agent, opened.kind, "refused").inc()
-            log.warning("connection.refused", kind=opened.kind, connection=opened.id, **fields)
-            raise Refused(
-                f"the manifest of {claims.agent} does not list connections of kind {opened.kind}",
-                code="kind_not_listed",
-            )
+            if opened.kind not in agent.manifest.get("connections", ()):
+                OPENED.labels(claims.agent, opened.kind, "refused").inc()
+                log.warning("connection.refused", kind=opened.kind, connection=opened.id, **fields)
+                raise Refused(
+                    f"the manifest of {claims.agent} does not list connections of kind {opened.kind}",
+                    code="kind_not_listed",
+                )
+            await record(session, UUID(claims.org_id), _opening(claims, opened, correlation_id))
         OPENED.labels(claims.agent, opened.kind, "opened").inc()
         log.info("connection.opened", kind=opened.kind, connection=opened.id, **fields)
         return opened.model_dump(mode="json")
+
+
+def _opening(claims: Claims, opened: ConnectionSecret, correlation_id: str | None) -> Entry:
+    return Entry(
+        actor=f"agent:{claims.agent}",
+        verb="connection.opened",
+        target=f"connection:{opened.id}",
+        outcome="allowed",
+        decision_id=uuid_or_none(claims.decision_id),
+        correlation_id=correlation_id,
+        detail={"run": claims.run_id, "action": claims.action, "kind": opened.kind},
+    )
 
 
 def _answering(name: str, handler: Handler) -> Answer:

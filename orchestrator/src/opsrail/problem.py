@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 
+from opsrail.audit import requests
 from opsrail.errors import FieldError, Invalid, OrchestratorError, Unavailable
 
 log = structlog.get_logger()
@@ -64,7 +65,8 @@ COMMON_RESPONSES = response_docs(400, 401, 403, 404, 409, 413, 422, 429, 503)
 
 
 def render(request: Request, error: OrchestratorError) -> JSONResponse:
-    """The problem document of an error."""
+    """The problem document of an error; a refusal is noted for the audit trail."""
+    requests.note(request, error)
     problem = Problem(
         type=f"urn:opsrail:problem:{error.code}",
         title=error.title,

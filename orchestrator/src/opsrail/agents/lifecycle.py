@@ -12,12 +12,14 @@ from typing import Any
 
 import structlog
 from nats.errors import Error as NatsError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from opsrail import json_schema
 from opsrail.agents import catalogue, manifest_reader, provisioning, repository
 from opsrail.agents.announcements import announce
 from opsrail.agents.models import Agent
 from opsrail.agents.schemas import AgentInstall, AgentUpgrade
+from opsrail.audit.trail import Entry, record
 from opsrail.container import Container
 from opsrail.errors import Conflict, FieldError, Invalid, NotFound
 from opsrail_sdk import errors as sdk_errors
@@ -68,6 +70,7 @@ async def install(container: Container, org_id: uuid.UUID, body: AgentInstall, *
                 else f"the agent `{agent.id}` is just being uninstalled; try again shortly",
                 code="agent_installed" if present else "agent_removing",
             )
+        await _told(session, agent, "installed", by, runtime=body.runtime, version=agent.version)
     await _follow(container, org_id, agent.id)
     return await get(container, org_id, agent.id)
 
@@ -80,7 +83,7 @@ async def enable(container: Container, org_id: uuid.UUID, agent_id: str, *, skip
     Raises:
         NotFound, Conflict.
     """
-    async with _changing(container, org_id, agent_id) as agent:
+    async with _changing(container, org_id, agent_id) as (session, agent):
         if not agent.enabled:
             now = datetime.now(UTC)
             agent.enabled = True
@@ -89,6 +92,7 @@ async def enable(container: Container, org_id: uuid.UUID, agent_id: str, *, skip
             if skip_backlog:
                 agent.events_from = now
             announce(agent, "enabled", by=by, backlog="skip" if skip_backlog else "replay")
+            await _told(session, agent, "enabled", by, backlog="skip" if skip_backlog else "replay")
     await _follow(container, org_id, agent_id)
     return await get(container, org_id, agent_id)
 
@@ -99,12 +103,13 @@ async def disable(container: Container, org_id: uuid.UUID, agent_id: str, *, by:
     Raises:
         NotFound, Conflict.
     """
-    async with _changing(container, org_id, agent_id) as agent:
+    async with _changing(container, org_id, agent_id) as (session, agent):
         if agent.enabled:
             agent.enabled = False
             agent.state = "disabled"
             agent.error = None
             announce(agent, "disabled", by=by)
+            await _told(session, agent, "disabled", by)
     await _follow(container, org_id, agent_id)
     return await get(container, org_id, agent_id)
 
@@ -118,9 +123,10 @@ async def configure(
         NotFound, Conflict.
         Invalid: with one entry per field that breaks the manifest's schema.
     """
-    async with _changing(container, org_id, agent_id) as agent:
+    async with _changing(container, org_id, agent_id) as (session, agent):
         _check_config(agent.parsed_manifest(), config)
         if agent.config != config:
+            await _told(session, agent, "configured", by, fields=_differing(agent.config, config))
             agent.config = config
             announce(agent, "configured", by=by)
     await _follow(container, org_id, agent_id)
@@ -142,10 +148,11 @@ async def upgrade(container: Container, org_id: uuid.UUID, agent_id: str, body: 
     manifest = await _manifest_for(present.runtime, module, body.manifest)
     if manifest.id != agent_id:
         raise Invalid(f"that is the agent `{manifest.id}`, not `{agent_id}`", code="another_agent")
-    async with _changing(container, org_id, agent_id) as agent:
+    async with _changing(container, org_id, agent_id) as (session, agent):
         if manifest.digest() == agent.parsed_manifest().digest():
             return agent
         _check_config(manifest, agent.config)
+        await _told(session, agent, "upgraded", by, before=agent.version, after=manifest.version)
         agent.previous = {"manifest": agent.manifest, "module": agent.module, "version": agent.version}
         agent.manifest = manifest.model_dump(mode="json")
         agent.module = manifest.module
@@ -174,6 +181,7 @@ async def uninstall(container: Container, org_id: uuid.UUID, agent_id: str, *, b
         agent.removing = True
         agent.enabled = False
         announce(agent, "uninstalled", by=by)
+        await _told(session, agent, "uninstalled", by)
     await _follow(container, org_id, agent_id)
 
 
@@ -191,7 +199,9 @@ async def get(container: Container, org_id: uuid.UUID, agent_id: str) -> Agent:
 
 
 @asynccontextmanager
-async def _changing(container: Container, org_id: uuid.UUID, agent_id: str) -> AsyncIterator[Agent]:
+async def _changing(
+    container: Container, org_id: uuid.UUID, agent_id: str
+) -> AsyncIterator[tuple[AsyncSession, Agent]]:
     async with container.database.organisation(org_id) as session:
         agent = await repository.lock(session, org_id, agent_id)
         if agent is None or agent.removing:
@@ -199,7 +209,18 @@ async def _changing(container: Container, org_id: uuid.UUID, agent_id: str) -> A
         if agent.upgrade_deadline is not None:
             raise Conflict("an upgrade is under way; wait for its outcome", code="upgrade_in_progress")
         agent.updated_at = datetime.now(UTC)
-        yield agent
+        yield session, agent
+
+
+def _differing(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """Names alone: what an operator configures may be confidential."""
+    return sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+
+
+async def _told(session: AsyncSession, agent: Agent, verb: str, by: str, **detail: Any) -> None:
+    actor = by if ":" in by else f"system:{by}"
+    entry = Entry(actor=actor, verb=f"agent.{verb}", target=f"agent:{agent.id}", outcome="succeeded", detail=detail)
+    await record(session, agent.org_id, entry)
 
 
 async def _follow(container: Container, org_id: uuid.UUID, agent_id: str) -> None:

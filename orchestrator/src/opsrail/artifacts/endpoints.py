@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 from opsrail.artifacts import headers, repository
 from opsrail.artifacts.models import Artifact
 from opsrail.artifacts.schemas import ArtifactView
+from opsrail.audit.trail import Entry, record
 from opsrail.auth.dependencies import Reader, Services, Transaction
 from opsrail.container import Container
 from opsrail.errors import BadGateway, NotFound, Unavailable
@@ -60,6 +61,15 @@ async def get_content(
 ) -> Response:
     """The bytes, streamed. What does not match its digest breaks off before its announced length."""
     artifact = await _find(services, principal.org_id, artifact_id)
+    read = Entry(
+        actor=principal.id,
+        verb="artifact.read",
+        target=f"artifact:{artifact.id}",
+        outcome="allowed",
+        detail={"run": str(artifact.run_id), "name": artifact.name},
+    )
+    async with services.database.organisation(principal.org_id) as session:
+        await record(session, principal.org_id, read)
     if if_none_match is not None and headers.etag(artifact) in if_none_match:
         return Response(status_code=304, headers={"ETag": headers.etag(artifact)})
     chunks = services.bus.objects.read(subjects.artifacts_bucket(str(principal.org_id)), artifact.object_name)

@@ -94,6 +94,7 @@ def refuse(request: Request, principal: Principal | None, error: OrchestratorErr
         detail={"code": error.code, "address": caller_of(request, container.settings).address},
     )
     container.refusals.note(principal.org_id if principal else None, entry)
+    request.state.refusal_noted = True
 
 
 async def _turned_away(

@@ -1,12 +1,15 @@
 """``/v1/connection-kinds`` and ``/v1/connections``."""
 
 import uuid
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, status
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from opsrail import hints
+from opsrail.audit.trail import Entry, record
 from opsrail.auth.dependencies import Operator, Reader, Services, Transaction
+from opsrail.auth.principal import Principal
 from opsrail.connections import repository, service
 from opsrail.connections.kinds import KINDS
 from opsrail.connections.models import Connection
@@ -54,6 +57,7 @@ async def create_connection(
         connection, secret = await service.create(
             session, services.sealer, principal.org_id, body, allow_private=_allow_private(services)
         )
+        await _told(session, principal, "created", connection.id, kind=connection.kind, name=connection.name)
     await hints.changed(services.bus, connection.org_id, "connection", connection.id)
     return ConnectionWithSecret(**_view(connection, services, request).model_dump(), secret=secret)
 
@@ -92,6 +96,8 @@ async def change_connection(
         connection = await service.change(
             session, services.sealer, _ident(connection_id), body, allow_private=_allow_private(services)
         )
+        changed = body.model_dump(mode="json", exclude_unset=True, exclude={"secrets"})
+        await _told(session, principal, "changed", connection.id, **changed, secrets=sorted(body.secrets))
     await hints.changed(services.bus, connection.org_id, "connection", connection.id)
     return _view(connection, services, request)
 
@@ -103,6 +109,7 @@ async def rotate_secret(
     """Make a new hook secret. The old one is accepted for another 24 hours."""
     async with services.database.organisation(principal.org_id) as session:
         connection, secret = await service.rotate(session, services.sealer, _ident(connection_id))
+        await _told(session, principal, "rotated", connection.id)
     await hints.changed(services.bus, connection.org_id, "connection", connection.id)
     return ConnectionWithSecret(**_view(connection, services, request).model_dump(), secret=secret)
 
@@ -114,7 +121,19 @@ async def delete_connection(principal: Operator, services: Services, connection_
     async with services.database.organisation(principal.org_id) as session:
         if not await repository.remove(session, ident):
             raise NotFound("no such connection")
+        await _told(session, principal, "deleted", ident)
     await hints.changed(services.bus, principal.org_id, "connection", ident)
+
+
+async def _told(session: AsyncSession, principal: Principal, verb: str, ident: uuid.UUID, **detail: Any) -> None:
+    entry = Entry(
+        actor=principal.id,
+        verb=f"connection.{verb}",
+        target=f"connection:{ident}",
+        outcome="succeeded",
+        detail=detail,
+    )
+    await record(session, principal.org_id, entry)
 
 
 def _allow_private(services: Container) -> bool:

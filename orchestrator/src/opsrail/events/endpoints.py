@@ -1,10 +1,12 @@
 """``/v1/events``."""
 
+import hashlib
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, status
 from pydantic import AwareDatetime
 
+from opsrail.audit.trail import Entry, record
 from opsrail.auth.dependencies import Reader, Services, Transaction, Writer
 from opsrail.errors import NotFound
 from opsrail.events import repository, service
@@ -65,7 +67,17 @@ async def get_event(
 @router.post("/events", status_code=status.HTTP_202_ACCEPTED, openapi_extra=_BODY)
 async def publish_events(principal: Writer, services: Services, request: Request) -> Published:
     """Publish CloudEvents, structured, batch or binary. The same `source` and `id` sent again is no new event."""
-    return Published(events=await service.publish(services.bus, principal, request.headers, await request.body()))
+    body = await request.body()
+    wish = Entry(
+        actor=principal.id,
+        verb="event.published",
+        target="events",
+        outcome="allowed",
+        detail={"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()},
+    )
+    async with services.database.organisation(principal.org_id) as session:
+        await record(session, principal.org_id, wish)
+    return Published(events=await service.publish(services.bus, principal, request.headers, body))
 
 
 def _view(row: Event) -> EventView:

@@ -57,6 +57,7 @@ class HookGate:
             if connection is None:
                 raise NotFound("no such connection, or it takes no hooks")
             kind = connection.kind
+            scope.setdefault("state", {})["hook"] = connection
             headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
             body = await _read(receive, headers, intake.limit(kind, headers.get("content-type", "")))
             accepted = await intake.accept(connection, headers, body, datetime.now(UTC))

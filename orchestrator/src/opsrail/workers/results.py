@@ -14,6 +14,8 @@ from nats.js import api
 from prometheus_client import Counter
 from pydantic import ValidationError
 
+from opsrail.audit.refusals import Refusals
+from opsrail.audit.trail import Entry
 from opsrail.db.engine import Database
 from opsrail.runs.log_order import LogPart
 from opsrail.runs.outcomes import Applied, Reports, apply
@@ -48,10 +50,13 @@ class Results:
 
     name = "results"
 
-    def __init__(self, database: Database, bus: Bus, hints: Hints, *, keep_artifacts: timedelta) -> None:
+    def __init__(
+        self, database: Database, bus: Bus, hints: Hints, refusals: Refusals, *, keep_artifacts: timedelta
+    ) -> None:
         self._database = database
         self._bus = bus
         self._hints = hints
+        self._refusals = refusals
         self._keep = keep_artifacts
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -125,7 +130,10 @@ class Results:
             report = reports[uuid.UUID(org), uuid.UUID(run)]
             if kind == "status":
                 repeated = message.metadata.num_delivered > 1
-                report.statuses.append(Seen(sequence, RunStatus.model_validate_json(body), repeated))
+                status = RunStatus.model_validate_json(body)
+                report.statuses.append(Seen(sequence, status, repeated))
+                if not repeated:
+                    self._note_refusal(uuid.UUID(org), run, status)
             elif kind == "log":
                 lines = RunLog.model_validate_json(body)
                 overdue = message.metadata.num_delivered > _EARLY_DELIVERIES
@@ -138,6 +146,19 @@ class Results:
             await message.term()
             return False
         return True
+
+    def _note_refusal(self, org_id: uuid.UUID, run: str, status: RunStatus) -> None:
+        """An agent was sent a command whose capability does not hold: forged, altered, replayed or expired."""
+        if status.error is None or not status.error.code.startswith("capability_"):
+            return
+        refused = Entry(
+            actor=f"agent:{status.agent}",
+            verb="capability.refused",
+            target=f"run:{run}",
+            outcome="denied",
+            reason=f"{status.error.code}: {status.error.message}",
+        )
+        self._refusals.note(org_id, refused)
 
 
 def _without_nul(body: bytes) -> Any:

@@ -2,8 +2,10 @@
 
 from opsrail.container import Container
 from opsrail.workers.announcer import Announcer
+from opsrail.workers.approvals import Approvals
 from opsrail.workers.canceller import Canceller
 from opsrail.workers.dispatcher import Dispatcher
+from opsrail.workers.recaller import Recaller
 from opsrail.workers.requests import Requests
 from opsrail.workers.results import Results
 from opsrail.workers.retention import Retention
@@ -17,8 +19,10 @@ def run_workers(container: Container) -> list[Worker]:
     return [
         Requests(database, bus, hints),
         Dispatcher(database, bus, hints, container.signer),
-        Results(database, bus, hints, keep_artifacts=container.settings.retention.artifacts),
+        Results(database, bus, hints, container.refusals, keep_artifacts=container.settings.retention.artifacts),
         Canceller(database, bus, hints),
+        Recaller(database, bus, hints),
+        Approvals(database, bus, hints, lifetime=container.settings.approvals.lifetime),
         Announcer(database, bus, hints),
         Sweeper(database, bus, hints),
         Retention(database, bus, keep_runs=container.settings.retention.runs),
