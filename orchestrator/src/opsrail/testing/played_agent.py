@@ -2,12 +2,15 @@
 
 import asyncio
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from nats.aio.msg import Msg
+from nats.js import api
 from sqlalchemy import text
 
 from opsrail.testing.orchestrator import Orchestrator
@@ -99,3 +102,21 @@ async def install(orchestrator: Orchestrator, org_id: uuid.UUID, *, enabled: boo
             ),
             {"org": org_id, "manifest": orjson.dumps(MANIFEST.model_dump(mode="json")).decode(), "enabled": enabled},
         )
+
+
+@asynccontextmanager
+async def playing(orchestrator: Orchestrator) -> AsyncIterator[PlayedAgent]:
+    """The agent installed in the orchestrator's organisation, with its commands to take."""
+    org, bus = str(orchestrator.org_id), orchestrator.container.bus
+    await install(orchestrator, orchestrator.org_id)
+    consumer = subjects.actions_consumer(org, "calc")
+    config = api.ConsumerConfig(
+        durable_name=consumer,
+        filter_subject=subjects.actions_of(org, "calc"),
+        ack_policy=api.AckPolicy.EXPLICIT,
+        ack_wait=30,
+    )
+    await bus.js.add_consumer(subjects.ACTIONS, config)
+    pull = Pull(bus, subjects.ACTIONS, consumer)
+    yield PlayedAgent(bus, org, pull)
+    await pull.close()
