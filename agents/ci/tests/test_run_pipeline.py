@@ -282,3 +282,43 @@ async def test_path_filters_look_at_what_the_push_changed(
     assert [step.step for step in listed.steps] == ["api"]
     unknown = await run_pipeline(make_ctx(), pushed(git_server, repository, commit))
     assert [step.step for step in unknown.steps] == ["api", "web"]
+
+
+async def test_a_dry_run_says_what_it_would_do_and_does_nothing(
+    ctx: Any, git_server: GitServer, repository: Repository, github: GitHubSimulator
+) -> None:
+    ctx.connections["c1"] = github_connection(github)
+    ctx.dry_run = True
+    file = TWO_STEPS.replace("run: grep", "env: {WHO: me}\n    secrets: [PASSWORD]\n    run: grep")
+    file += "version: {tag: true}\nimages:\n  - {name: acme/shop, tags: ['${{ version }}', edge]}\n"
+    commit = repository.commit({".opsrail/ci.yaml": file, "Dockerfile": "FROM scratch\n"}, message="feat: begin")
+    before = repository.tags()
+
+    result = await run_pipeline(ctx, pushed(git_server, repository, commit, connection_id="c1"))
+
+    assert isinstance(result, PipelineResult)
+    assert (result.outcome, result.version, result.tag) == ("planned", "0.1.0", None)
+    assert result.planned is not None
+    assert [(step.job, step.step, step.runner, step.secrets) for step in result.planned.steps] == [
+        ("main", "build", "host", []),
+        ("main", "test", "host", ["PASSWORD"]),
+    ]
+    assert result.planned.artifacts == ["dist/*"]
+    assert [(image.name, image.tags, image.push) for image in result.planned.images] == [
+        ("acme/shop", ["0.1.0", "edge"], True)
+    ]
+    assert result.planned.tag == "v0.1.0"
+    for line in ("would run main / test (host)", "would build acme/shop:edge and push it", "would push the tag v0.1.0"):
+        assert line in ctx.text
+    assert (ctx.events, ctx.stored, github.statuses) == ([], [], [])
+    assert repository.tags() == before == {}
+    assert ctx.said("build") == []
+
+
+async def test_a_dry_run_finds_what_is_wrong(ctx: Any, git_server: GitServer, repository: Repository) -> None:
+    ctx.dry_run = True
+    commit = repository.commit({".opsrail/ci.yaml": "steps:\n  - {name: build, runn: make}\n"})
+    with pytest.raises(PermanentError) as caught:
+        await run_pipeline(ctx, pushed(git_server, repository, commit))
+    assert caught.value.code == "pipeline_invalid"
+    assert ctx.events == []

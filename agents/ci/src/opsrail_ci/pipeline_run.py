@@ -15,6 +15,7 @@ from opsrail_ci.git import Git
 from opsrail_ci.images import ImageResult, Images
 from opsrail_ci.pipeline.defaults import default_pipeline
 from opsrail_ci.pipeline.execute import Executor, JobResult, StepResult
+from opsrail_ci.pipeline.foretell import Foretold, foretell
 from opsrail_ci.pipeline.model import FILE_NAMES, Event, Pipeline, Step
 from opsrail_ci.pipeline.parse import parse
 from opsrail_ci.pipeline.plan import Facts, Job, Plan, filters_paths, plan
@@ -38,9 +39,12 @@ class KeptArtifact(BaseModel):
 
 
 class PipelineResult(BaseModel):
-    """What came of it. ``skipped``: the repository asks for nothing on such a change."""
+    """What came of it.
 
-    outcome: Literal["success", "skipped", "failure"]
+    ``skipped``: the repository asks for nothing on such a change. ``planned``: a dry run, nothing was done.
+    """
+
+    outcome: Literal["success", "skipped", "failure", "planned"]
     pipeline: str
     commit: str
     version: str | None = None
@@ -49,6 +53,7 @@ class PipelineResult(BaseModel):
     artifacts: list[KeptArtifact] = []
     images: list[ImageResult] = []
     skipped: list[str] = []
+    planned: Foretold | None = Field(default=None, description="What would be done, in a dry run.")
     status_error: str | None = Field(default=None, description="Why the forge could not be told.")
 
     def summary(self) -> str:
@@ -115,15 +120,37 @@ class PipelineRun:
             self._ctx.line(reason, stream="system")
         if not planned.started or not (planned.jobs or planned.images or (release and release.tag)):
             return result.model_copy(update={"outcome": "skipped"})
+        self._check_runners(planned)
+        if self._ctx.dry_run:
+            return self._foretell(pipeline, planned, release.tag if release else None, result)
         await self._report.started(result.pipeline)
         async with self._engine(pipeline, planned) as engine:
             await self._jobs(pipeline, planned, engine, result)
             images = Images(self._ctx, self._report.emitter, self._source, engine)
             for image in planned.images:
-                result.images.append(await images.make(image, push=self._facts.event is not Event.PULL_REQUEST))
+                result.images.append(await images.make(image, push=self._pushes))
         if release is not None and release.tag and self._git is not None:
             result.tag = await release.push(self._ctx, self._git)
         return result
+
+    @property
+    def _pushes(self) -> bool:
+        return self._facts.event is not Event.PULL_REQUEST
+
+    def _foretell(self, pipeline: Pipeline, planned: Plan, tag: str | None, result: PipelineResult) -> PipelineResult:
+        tag = tag if self._git is not None else None
+        foretold = foretell(pipeline, planned, push=self._pushes, tag=tag)
+        for line in foretold.lines():
+            self._ctx.line(line, stream="system")
+        return result.model_copy(update={"outcome": "planned", "planned": foretold})
+
+    def _check_runners(self, planned: Plan) -> None:
+        for step in (step for job in planned.jobs for step in job.steps):
+            if step.runner not in self._ctx.config.runners:
+                raise InvalidInput(
+                    f"step {step.name} wants the {step.runner} runner, which the operator does not allow",
+                    code="pipeline_invalid",
+                )
 
     async def _jobs(self, pipeline: Pipeline, planned: Plan, engine: Engine | None, result: PipelineResult) -> None:
         steps = [step for job in planned.jobs for step in job.steps]
@@ -193,13 +220,6 @@ class PipelineRun:
     async def _engine(self, pipeline: Pipeline, planned: Plan) -> AsyncIterator[Engine | None]:
         """A Docker engine where the plan asks for one, cleared of what an earlier attempt left."""
         steps = [step for job in planned.jobs for step in job.steps]
-        allowed = self._ctx.config.runners
-        for step in steps:
-            if step.runner not in allowed:
-                raise InvalidInput(
-                    f"step {step.name} wants the {step.runner} runner, which the operator does not allow",
-                    code="pipeline_invalid",
-                )
         needed = [step.name for step in steps if step.runner == "image"]
         if not needed and not planned.images:
             yield None

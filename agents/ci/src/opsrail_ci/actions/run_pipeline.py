@@ -55,16 +55,20 @@ class PipelineInput(BaseModel):
     title="Run pipeline",
     risk=Risk.WRITE,
     idempotent=True,
+    dry_run=True,
     timeout=timedelta(hours=3),
     max_attempts=MAX_ATTEMPTS,
 )
 async def run_pipeline(ctx: ActionContext[CiConfig], input: PipelineInput) -> PipelineResult:
     """Clone a commit and run its `.opsrail/ci.yaml`: steps, artifacts, images, version, commit status, CDEvents.
 
-    Running it again after a crash repeats the work; events, statuses, artifacts and tags stay the same.
+    Running it again after a crash repeats the work; events, statuses, artifacts and tags stay the same. A dry run
+    clones and says which steps, artifacts, images and tag there would be.
     """
     forge = await forge_of(ctx, input.connection_id, input.clone_url)
     report = _report(ctx, input, forge)
+    if ctx.dry_run:
+        return await _clone_and_run(ctx, input, forge, report)
     try:
         await report.queued()
         result = await _clone_and_run(ctx, input, forge, report)
