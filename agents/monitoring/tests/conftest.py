@@ -33,6 +33,11 @@ def samples() -> str:
     ]
     lines += ["# TYPE odd gauge"]
     lines += [f"odd {value} {START + minute * 60}" for minute, value in enumerate(("1", "NaN", "+Inf", "-Inf", "2"))]
+    lines += ["# TYPE jobs_waiting gauge"]
+    lines += [
+        f"jobs_waiting {200 if minute == 400 else 20 + minute * 7919 % 13 / 4} {START + minute * 60}"
+        for minute in range(481)
+    ]
     return "\n".join([*lines, "# EOF", ""])
 
 

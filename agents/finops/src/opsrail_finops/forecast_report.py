@@ -38,6 +38,7 @@ class Report:
         return {
             "forecast": self.rows(),
             "method": found.method,
+            "weights": {name: round(weight, 4) for name, weight in found.weights.items()},
             "back_test": {
                 "origins": found.origins,
                 "mean_absolute_error": {name: _number(error) for name, error in found.errors.items()},
@@ -51,7 +52,9 @@ class Report:
         found = self.forecast
         mean, lo80, hi80, *_ = (f"{value:.2f}" for value in found.month_end)
         if found.errors:
-            said = f"{found.method}: off by {found.errors[found.method]:.4g} a day over {found.origins} back-tests"
+            best, weight = next(iter(found.weights.items()))
+            said = f"{found.method}, {weight:.0%} of it {best}: off by {found.errors[found.method]:.4g} a day"
+            said += f" over {found.origins} back-tests"
             said += "" if found.mase is None else f", {found.mase:.2f} of the seasonal naive's error"
         else:
             said = f"{found.method}: too few days for a back-test"

@@ -1,5 +1,7 @@
 """The Monitoring agent: who it is, and its parts put together."""
 
+from opsrail_monitoring.queries.rank_causes import rank_causes
+from opsrail_monitoring.queries.score import score
 from opsrail_monitoring.queries.series import series
 from opsrail_monitoring.settings import MonitoringConfig
 from opsrail_sdk import Agent, Maturity, Panel, Permission
@@ -7,7 +9,7 @@ from opsrail_sdk import Agent, Maturity, Panel, Permission
 agent = Agent(
     id="monitoring",
     title="Monitoring",
-    description="Reads metrics where they are kept, with units and gaps, for people and for the other agents.",
+    description="Reads metrics where they are kept, finds what is odd in them, and ranks the causes of incidents.",
     version="0.1.0",
     owner="opsrail",
     module="opsrail_monitoring",
@@ -25,5 +27,5 @@ agent = Agent(
             rows="series",
         ),
     ),
-    queries=(series,),
+    queries=(series, score, rank_causes),
 )

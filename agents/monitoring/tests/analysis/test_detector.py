@@ -80,6 +80,55 @@ def test_broken_season_is_raised_and_the_season_itself_is_not() -> None:
     assert any(day * 11 + 30 <= row < day * 12 for row in raised(broken.tolist()))
 
 
+def test_a_period_of_any_length_is_found_and_its_break_raised() -> None:
+    rows = np.arange(6000)
+    series = 50 + 20 * np.sin(2 * np.pi * rows / 90) + np.random.default_rng(2).normal(0, 1.5, len(rows))
+    broken = series.copy()
+    broken[4000:4100] = 50 + np.random.default_rng(3).normal(0, 1.5, 100)
+    assert len(raised(series.tolist())) <= 1
+    found = [verdict for verdict in run(broken.tolist())[4000:4100] if verdict.anomalous]
+    assert len(found) == 1
+    assert found[0].reason.startswith("season broken")
+
+
+def test_weekends_are_learnt_and_a_working_day_like_a_weekend_is_raised() -> None:
+    day = 288
+    rows = np.arange(day * 28)
+    working = (rows // day) % 7 < 5
+    series = 50 + 20 * np.sin(2 * np.pi * rows / day) * working + np.random.default_rng(1).normal(0, 1.5, len(rows))
+    broken = series.copy()
+    broken[day * 23 + 100 : day * 23 + 200] = 50
+    assert len(raised(series.tolist())) <= 4
+    assert any(day * 23 + 100 <= row < day * 24 for row in raised(broken.tolist()))
+
+
+def test_a_nightly_job_is_soon_taken_for_usual() -> None:
+    series = noise(288 * 28)
+    for night in range(28):
+        series[night * 288 + 24 : night * 288 + 27] += 60
+    nights = [row // 288 for row in raised(series.tolist())]
+    assert nights[0] == 0
+    assert len([night for night in nights if night >= 14]) <= 3
+
+
+def test_spikes_at_no_fixed_time_are_raised_once_each() -> None:
+    series = noise(8000, 5)
+    at = [700, 1313, 2100, 2777, 3500, 4444]
+    for row in at:
+        series[row : row + 3] += 60
+    found = [row for row in raised(series.tolist()) if row > 300]
+    assert len(found) <= len(at) + 1
+    assert sum(any(row <= each < row + 3 for each in found) for row in at) >= len(at) - 1
+
+
+def test_each_reset_of_a_counter_is_one_anomaly() -> None:
+    counter = np.cumsum(np.random.default_rng(1).poisson(100, 8000)).astype(float)
+    for reset in (2500, 4100, 6000):
+        counter[reset:] -= counter[reset]
+    found = [row for row in raised(counter.tolist()) if row > 500]
+    assert found == [2500, 4100, 6000]
+
+
 @pytest.mark.parametrize(
     "series",
     [
@@ -170,8 +219,19 @@ def test_memory_stays_bounded_on_the_worst_of_series() -> None:
         detector.update(row * STEP, float((-1) ** row) * (6000 - row))
         if row in (2999, 5999):
             sizes.append(len(json.dumps(detector.state())))
-    assert max(sizes) < 80_000
+    assert max(sizes) < 100_000
     assert sizes[1] < 1.5 * sizes[0]
+
+
+def test_a_found_period_is_saved_and_resumed_exactly() -> None:
+    rows = np.arange(2600)
+    series = (50 + 20 * np.sin(2 * np.pi * rows / 90) + np.random.default_rng(7).normal(0, 1.5, len(rows))).tolist()
+    whole = run(series)
+    for cut in (500, 1500, 2431):
+        detector = Detector()
+        run(series[:cut], detector)
+        resumed = Detector.from_state(json.loads(json.dumps(detector.state())))
+        assert run(series[cut:], resumed, start=cut) == whole[cut:]
 
 
 def test_state_of_another_version_is_refused() -> None:

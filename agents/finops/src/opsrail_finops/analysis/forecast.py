@@ -1,8 +1,8 @@
 """Forecasts a daily cost: a rolling-origin contest of light methods per series, and conformal intervals.
 
-Pure; called by the `forecast` command. Every method is tried on origins in the recent past, each seeing the days
-before its origin alone. The mean weighted by past errors, the median of the better half, or one method that was
-better by far is taken; the intervals come from errors of choices made without the origin they are measured at.
+Pure; called by the `forecast` command and query. Every method is tried on origins in the recent past, each seeing
+the days before its origin alone. Their mean is taken, weighted by what they missed; the intervals come from errors of
+such means whose weights leave out the origin they are measured at.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,8 +21,8 @@ STRIDE = 6
 BACK_TEST_LEADS = 30
 LONGEST_HORIZON = 1000
 _LEAST_HISTORY = 3
-_LEAST_GAIN = 0.05
-"""How much better than the weighted mean a single method must have been to be taken alone."""
+_FAVOUR = 8
+"""Weights fall with this power of a method's error: next to the best one, only those nearly as good count."""
 WEIGHTED, MEDIAN = "weighted mean", "median"
 
 
@@ -30,8 +30,10 @@ WEIGHTED, MEDIAN = "weighted mean", "median"
 class Forecast:
     """`mean` and the bounds have one entry per day from `start` on, in the unit of the series.
 
-    `errors`: mean absolute back-test error of every contestant, best first; empty when the series is too short for a
-    back-test. `mase`: the winner's error over the seasonal naive's, `None` where that is nought or unknown.
+    `method`: what the forecast is, `weighted mean` as a rule; `weights`: each method's part in it, largest first.
+    `errors`: mean absolute back-test error of every method, of their weighted mean and of their median, best first;
+    empty when the series is too short for a back-test. `mase`: the error of `method` over the seasonal naive's,
+    `None` where that is nought or unknown.
     `month_end`: what the month of `start` will have cost on its last day, with its bounds in the same order.
     """
 
@@ -42,6 +44,7 @@ class Forecast:
     lo95: Array
     hi95: Array
     method: str
+    weights: Mapping[str, float]
     errors: Mapping[str, float]
     origins: int
     mase: float | None
@@ -106,6 +109,7 @@ def forecast(
         lo95=lo95,
         hi95=hi95,
         method=found.method,
+        weights=found.weights,
         errors={name: error * size for name, error in found.errors.items()},
         origins=found.origins,
         mase=found.errors[found.method] / naive if naive > 0 and found.method in found.errors else None,
@@ -133,6 +137,7 @@ def filled_gaps(values: Array) -> Array:
 class _Outcome:
     mean: Array
     method: str
+    weights: dict[str, float]
     errors: dict[str, float]
     origins: int
     residuals: Array
@@ -154,34 +159,28 @@ class _Contest:
         # Where a method is too short of history at an origin, the last week's median stands in for it.
         names = [name for name in final if sum(name in found for found in tried.values()) * 2 > len(origins)]
         if not names:
-            return _Outcome(final["latest"], "latest", {}, 0, np.full((1, leads), np.nan))
+            return _Outcome(final["latest"], "latest", {"latest": 1.0}, {}, 0, np.full((1, leads), np.nan))
         truth = np.array([self._values[at : at + leads] for at in origins])
         truth[~np.array([self._known[at : at + leads] for at in origins])] = np.nan
         guesses = np.array([[tried[at].get(name, tried[at]["latest"]) for name in names] for at in origins])
-        weights_by_age = 0.93 ** np.arange(len(origins))
-        wrong = np.abs(guesses - truth[:, None, :])
-        losses = np.array([[_mean(lead) for lead in origin] for origin in wrong])
-        chosen, picks = np.empty_like(truth), []
-        combined = np.empty((len(origins), 2, leads))
+        ages = 0.93 ** np.arange(len(origins))
+        losses = _losses(guesses, truth)
+        mixed = np.empty_like(truth)
         for at in range(len(origins)):
             others = np.arange(len(origins)) != at if len(origins) > 1 else np.array([True])
-            shares = _shares(_score(losses[others], weights_by_age[others]))
-            combined[at, 0] = shares @ guesses[at]
-            combined[at, 1] = _middle(guesses[at], _score(losses[others], weights_by_age[others]))
-        every = np.concatenate([guesses, combined], axis=1)
-        all_losses = np.array([[_mean(lead) for lead in origin] for origin in np.abs(every - truth[:, None, :])])
-        for at in range(len(origins)):
-            others = np.arange(len(origins)) != at if len(origins) > 1 else np.array([True])
-            pick = _pick(_score(all_losses[others], weights_by_age[others]))
-            picks.append(pick)
-            chosen[at] = every[at, pick]
-        scores = _score(all_losses, weights_by_age)
-        pick = _pick(scores)
-        labels = [*names, WEIGHTED, MEDIAN]
-        last = np.array([final[name] for name in names])
-        ends = [*last, _shares(scores[:-2]) @ last, _middle(last, scores[:-2])]
-        ranked = sorted(zip(labels, scores.tolist(), strict=True), key=lambda item: item[1])
-        return _Outcome(ends[pick], labels[pick], dict(ranked), len(origins), chosen - truth)
+            mixed[at] = _shares(_score(losses[others], ages[others])) @ guesses[at]
+        scores = _score(losses, ages)
+        shares = _shares(scores)
+        together = np.stack([mixed, np.median(guesses, axis=1)], axis=1)
+        errors = np.concatenate([scores, _score(_losses(together, truth), ages)])
+        return _Outcome(
+            mean=shares @ np.array([final[name] for name in names]),
+            method=WEIGHTED,
+            weights=_ranked(names, -shares, times=-1.0),
+            errors=_ranked([*names, WEIGHTED, MEDIAN], errors),
+            origins=len(origins),
+            residuals=mixed - truth,
+        )
 
     def _stride(self, count: int, leads: int) -> int:
         return max(1, min(STRIDE, (count - leads - _LEAST_HISTORY) // ORIGINS))
@@ -193,9 +192,12 @@ class _Contest:
         return {name: value for name, value in found.items() if value is not None and np.isfinite(value).all()}
 
 
-def _mean(values: Array) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else float("nan")
+def _losses(guesses: Array, truth: Array) -> Array:
+    """Mean absolute errors (origins, guesses) over the leads of which something is known, NaN where nothing is."""
+    wrong = np.abs(guesses - truth[:, None, :])
+    known = np.isfinite(wrong)
+    count = known.sum(axis=2)
+    return np.where(count > 0, np.where(known, wrong, 0.0).sum(axis=2) / np.maximum(count, 1), np.nan)
 
 
 def _score(losses: Array, weights: Array) -> Array:
@@ -207,19 +209,10 @@ def _score(losses: Array, weights: Array) -> Array:
 
 
 def _shares(scores: Array) -> Array:
-    """Weights that fall with the fourth power of the error."""
-    least = max(float(scores.min()), 1e-12)
-    shares = (least / np.maximum(scores, 1e-12)) ** 4
+    shares = (max(float(scores.min()), 1e-12) / np.maximum(scores, 1e-12)) ** _FAVOUR
     return shares / shares.sum()  # type: ignore[no-any-return]
 
 
-def _middle(guesses: Array, scores: Array) -> Array:
-    """Median of the better half."""
-    better = np.argsort(scores, kind="stable")[: max(3, len(scores) // 2)]
-    return np.median(guesses[better], axis=0)
-
-
-def _pick(scores: Array) -> int:
-    """The best combination, unless one method alone was better by far."""
-    alone, together = int(np.argmin(scores[:-2])), len(scores) - 2 + int(np.argmin(scores[-2:]))
-    return alone if scores[alone] < (1 - _LEAST_GAIN) * scores[together] else together
+def _ranked(names: Sequence[str], keys: Array, times: float = 1.0) -> dict[str, float]:
+    order = np.argsort(keys, kind="stable")
+    return {names[at]: float(keys[at] * times) for at in order}

@@ -14,6 +14,7 @@ from opsrail_finops.analysis.decompose import WEEK, Array, Calendar, Parts
 Method = Callable[[Parts, Calendar], Array | None]
 
 _RECENT = 200
+_FAR = 300
 _ALPHAS = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9])
 _YEAR = 364
 
@@ -33,11 +34,6 @@ def weekday_mean(parts: Parts, ahead: Calendar) -> Array | None:
     return weeks[np.arange(len(ahead.weekday)) % WEEK] + parts.fees_on(ahead)  # type: ignore[no-any-return]
 
 
-def mean(parts: Parts, ahead: Calendar) -> Array | None:
-    """The mean of everything up to eight weeks back."""
-    return parts.seasoned(np.full(len(ahead.weekday), parts.level[-8 * WEEK :].mean()), ahead)
-
-
 def latest(parts: Parts, ahead: Calendar) -> Array | None:
     """The median of the last week, kept."""
     return parts.seasoned(np.full(len(ahead.weekday), np.median(parts.level[-WEEK:])), ahead)
@@ -48,6 +44,25 @@ def smoothed(parts: Parts, ahead: Calendar) -> Array | None:
     if len(parts.level) < 4:
         return None
     return parts.seasoned(np.full(len(ahead.weekday), _smooth(parts.level[-_RECENT:])), ahead)
+
+
+def far_smoothed(parts: Parts, ahead: Calendar) -> Array | None:
+    """Exponential smoothing whose weight is chosen by the mean of the four weeks ahead; old errors fade."""
+    level = parts.level[-_FAR:]
+    count = len(level)
+    if count < 8 * WEEK:
+        return None
+    states = np.empty((count, len(_ALPHAS)))
+    at = np.full(len(_ALPHAS), level[:WEEK].mean())
+    for number, value in enumerate(level):
+        at = at + _ALPHAS * (value - at)
+        states[number] = at
+    reach = min(4 * WEEK, count // 3)
+    sums = np.concatenate([[0.0], np.cumsum(level)])
+    days = np.arange(WEEK, count - reach)
+    came = (sums[days + 1 + reach] - sums[days + 1]) / reach
+    loss = 0.5 ** ((count - days) / 120.0) @ np.abs(states[days] - came[:, None])
+    return parts.seasoned(np.full(len(ahead.weekday), at[int(np.argmin(loss))]), ahead)
 
 
 def drift(parts: Parts, ahead: Calendar) -> Array | None:
@@ -73,23 +88,16 @@ def damped_trend(parts: Parts, ahead: Calendar) -> Array | None:
     level = parts.level[-_RECENT:]
     if len(level) < 3 * WEEK:
         return None
-    alpha, beta, phi = (
-        axis.ravel()
-        for axis in np.meshgrid([0.05, 0.1, 0.2, 0.4, 0.7], [0.01, 0.05, 0.15], [0.9, 0.98, 0.995], indexing="ij")
-    )
-    at = np.full(len(alpha), level[:WEEK].mean())
-    slope = np.zeros(len(alpha))
-    loss = np.zeros(len(alpha))
-    for number, value in enumerate(level):
-        before = at + phi * slope
-        error = value - before
-        at = before + alpha * error
-        slope = phi * slope + alpha * beta * error
-        if number >= WEEK:
-            loss += np.abs(error)
-    best = int(np.argmin(loss))
-    fading = np.cumsum(phi[best] ** _steps(ahead))
-    return parts.seasoned(at[best] + slope[best] * fading, ahead)
+    return parts.seasoned(_damped(level, _steps(ahead)), ahead)
+
+
+def damped_growth(parts: Parts, ahead: Calendar) -> Array | None:
+    """The damped trend in per cent instead of dollars, for costs above nought."""
+    level = parts.level[-_RECENT:]
+    if len(level) < 3 * WEEK or not parts.multiplies or level.min() <= 0:
+        return None
+    highest = np.log(level.max()) + 2.0
+    return parts.seasoned(np.exp(np.minimum(_damped(np.log(level), _steps(ahead)), highest)), ahead)
 
 
 def ets(parts: Parts, ahead: Calendar) -> Array | None:
@@ -149,12 +157,13 @@ def yearly(parts: Parts, ahead: Calendar) -> Array | None:
 METHODS: dict[str, Method] = {
     "seasonal naive": seasonal_naive,
     "weekday mean": weekday_mean,
-    "mean": mean,
     "latest": latest,
     "smoothed": smoothed,
+    "far smoothed": far_smoothed,
     "drift": drift,
     "theta": theta,
     "damped trend": damped_trend,
+    "damped growth": damped_growth,
     "ets": ets,
     "regression": regression,
     "yearly": yearly,
@@ -163,6 +172,26 @@ METHODS: dict[str, Method] = {
 
 def _steps(ahead: Calendar) -> Array:
     return np.arange(1, len(ahead.weekday) + 1, dtype=float)
+
+
+def _damped(level: Array, steps: Array) -> Array:
+    """Levels `steps` days ahead; the three weights are those that missed least one day ahead."""
+    alpha, beta, phi = (
+        axis.ravel()
+        for axis in np.meshgrid([0.05, 0.1, 0.2, 0.4, 0.7], [0.01, 0.05, 0.15], [0.9, 0.98, 0.995], indexing="ij")
+    )
+    at = np.full(len(alpha), level[:WEEK].mean())
+    slope = np.zeros(len(alpha))
+    loss = np.zeros(len(alpha))
+    for number, value in enumerate(level):
+        before = at + phi * slope
+        error = value - before
+        at = before + alpha * error
+        slope = phi * slope + alpha * beta * error
+        if number >= WEEK:
+            loss += np.abs(error)
+    best = int(np.argmin(loss))
+    return at[best] + slope[best] * np.cumsum(phi[best] ** steps)  # type: ignore[no-any-return]
 
 
 def _smooth(level: Array) -> float:

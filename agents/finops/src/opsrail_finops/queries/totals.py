@@ -1,17 +1,14 @@
 """``finops.totals``: what was billed, by service and day or otherwise, from bills below the allowed folders."""
 
-import asyncio
-import os
-from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from opsrail_finops.queries.bills import added_up
 from opsrail_finops.settings import FinopsConfig
 from opsrail_sdk import QueryContext, query
-from opsrail_sdk.errors import InvalidInput, NotFound, Refused
+from opsrail_sdk.errors import InvalidInput
 
 Dimension = Annotated[str, Field(pattern=r"^(tag:.{1,128}|[A-Za-z][A-Za-z0-9_]{0,63})$")]
 
@@ -62,18 +59,8 @@ class Totals(BaseModel):
 @query(title="Totals", timeout=timedelta(seconds=60), cache=timedelta(seconds=30))
 async def totals(ctx: QueryContext[FinopsConfig], input: TotalsInput) -> Totals:
     """Exact sums of BilledCost and EffectiveCost."""
-    from opsrail_finops.analysis.tables import BadBill  # noqa: PLC0415
-    from opsrail_finops.analysis.totals import totals as add_up  # noqa: PLC0415
-
-    paths = [_allowed(name, ctx.config.roots) for name in input.files]
     by = list(dict.fromkeys(input.by))
-    try:
-        found = await asyncio.to_thread(add_up, paths, by)
-    except BadBill as error:
-        raise InvalidInput(str(error)) from error
-    if found.refused_count and not input.allow_refused:
-        shown = "; ".join(str(row) for row in found.refused[:5])
-        raise InvalidInput(f"{found.refused_count} of {found.rows} rows cannot be read: {shown}")
+    found = await added_up(ctx.config, input.files, by, allow_refused=input.allow_refused)
     if len(found.totals) > ctx.config.max_rows:
         raise InvalidInput(f"that makes {len(found.totals)} totals, more than {ctx.config.max_rows}; add up by less")
     rows = []
@@ -99,14 +86,3 @@ async def totals(ctx: QueryContext[FinopsConfig], input: TotalsInput) -> Totals:
         ],
         notes=found.notes,
     )
-
-
-def _allowed(name: str, roots: Sequence[Path]) -> Path:
-    if not Path(name).is_absolute():
-        raise InvalidInput(f"files: {name} must be an absolute path")
-    real = Path(os.path.realpath(name))
-    if not any(real.is_relative_to(root.resolve()) for root in roots):
-        raise Refused("the file is in none of the roots that the agent's config allows", code="file_not_allowed")
-    if not real.is_file():
-        raise NotFound(f"there is no file {name}")
-    return real

@@ -9,15 +9,16 @@ from typing import Any
 from opsrail_monitoring.analysis.alarm import ALARM, Alarm
 from opsrail_monitoring.analysis.band import Band
 from opsrail_monitoring.analysis.extremes import Extremes
-from opsrail_monitoring.analysis.profile import DailyProfile
+from opsrail_monitoring.analysis.seasons import Seasons
 from opsrail_monitoring.analysis.series import LARGEST
 from opsrail_monitoring.analysis.stillness import Stillness
 from opsrail_monitoring.analysis.windows import RollingMean
 
 VIEWS = ("value", "brief", "steady", "level", "season", "roughness", "jump")
+SEASON = VIEWS.index("season")
 BRIEF_ROWS, STEADY_ROWS, LEVEL_ROWS = 3, 12, 50
 ROWS_TOGETHER = 6
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +43,15 @@ class Detector:
     """One pass over one series; a row's verdict uses that row and earlier ones only.
 
     Seven views of the series are judged by how far and how rare they are (`Extremes`): the value, its mean over 3,
-    12 and 50 rows, the mean over 12 rows of what it is off the usual at that hour of the day, how much it moves from
-    row to row over 12 rows, and its last move. Their surprises within 6 rows are joined by a fourth-power mean, so
-    that one loud view or several that agree count; a value that stands still (`Stillness`) counts alone. What comes
-    of it passes through `Alarm`.
+    12 and 50 rows, the mean over 12 rows of what it is off the usual at this point of its season, how much it moves
+    from row to row over 12 rows, and its last move. The season is the day, the week, or a period that is found
+    (`Seasons`). The views' surprises within 6 rows are joined by a fourth-power mean, so that one loud view or
+    several that agree count; a value that stands still (`Stillness`) counts alone. What comes of it passes through
+    `Alarm`.
 
-    Memory is bounded whatever the length of the series: at most 7 times 128 record steps, 89 window values and 24
-    hourly means; about 10 kB as a rule, 80 kB at the very most. `state()` is JSON and resumes exactly.
+    Memory is bounded whatever the length of the series: at most 7 times 128 record steps, 89 window values, 192 means
+    by hour, 1024 last numbers and 341 of a period; about 30 kB as a rule, 100 kB at the very most. `state()` is JSON
+    and resumes exactly.
     """
 
     def __init__(self) -> None:
@@ -57,7 +60,7 @@ class Detector:
         self._views = [Extremes() for _ in VIEWS]
         self._together = [[0.0] * ROWS_TOGETHER for _ in VIEWS]
         self._means = [RollingMean(rows) for rows in (BRIEF_ROWS, STEADY_ROWS, LEVEL_ROWS, STEADY_ROWS, STEADY_ROWS)]
-        self._profile = DailyProfile()
+        self._seasons = Seasons()
         self._band = Band()
         self._stillness = Stillness()
         self._alarm = Alarm()
@@ -77,7 +80,9 @@ class Detector:
         if not -LARGEST <= value <= LARGEST:
             raise ValueError(f"{value} cannot be scored: expected a number up to 1e100")
         row = self._row
-        usual, known = self._profile.update(at, value)
+        usual, known = self._seasons.update(at, value)
+        if self._seasons.anew:
+            self._views[SEASON] = Extremes()
         moved = value - self._previous if row else 0.0
         brief, steady, level, season, roughness = self._means
         mean = self._views[0].mean
@@ -101,7 +106,7 @@ class Detector:
         self._row = row + 1
         still = self._stillness.update(value)
         surprise = max((total / len(VIEWS)) ** 0.25, still)
-        score = self._alarm.update(surprise)
+        score = self._alarm.update(at, surprise)
         reason = self._reason(value, expected, still=still >= surprise) if score >= ALARM else ""
         return Verdict(score, expected, reason)
 
@@ -123,7 +128,7 @@ class Detector:
             case "level":
                 return f"new normal: the last {LEVEL_ROWS} rows are {away} of {view.mean:.6g}"
             case "season":
-                return f"season broken: the last {STEADY_ROWS} rows are {away} at this hour; {value:.6g}, {usual}"
+                return f"season broken: the last {STEADY_ROWS} rows are {away} at this point; {value:.6g}, {usual}"
             case _:
                 return f"variance: moves from row to row over {STEADY_ROWS} rows are {away}"
 
@@ -136,7 +141,7 @@ class Detector:
             "views": [view.state() for view in self._views],
             "together": [list(kept) for kept in self._together],
             "means": [mean.state() for mean in self._means],
-            "profile": self._profile.state(),
+            "seasons": self._seasons.state(),
             "band": self._band.state(),
             "stillness": self._stillness.state(),
             "alarm": self._alarm.state(),
@@ -157,7 +162,7 @@ class Detector:
         detector._views = [Extremes.from_state(view) for view in state["views"]]
         detector._together = [list(kept) for kept in state["together"]]
         detector._means = [RollingMean.from_state(mean) for mean in state["means"]]
-        detector._profile = DailyProfile.from_state(state["profile"])
+        detector._seasons = Seasons.from_state(state["seasons"])
         detector._band = Band.from_state(state["band"])
         detector._stillness = Stillness.from_state(state["stillness"])
         detector._alarm = Alarm.from_state(state["alarm"])

@@ -56,11 +56,8 @@ class SeriesAnswer(BaseModel):
 @query(title="Series", timeout=timedelta(seconds=30), cache=timedelta(seconds=5))
 async def series(ctx: QueryContext[MonitoringConfig], input: SeriesInput) -> SeriesAnswer:
     """Evaluate PromQL."""
-    name = input.connection or ctx.config.connection
-    if name is None:
-        raise InvalidInput("name a `connection`, or set one in the agent's config")
-    span = _span(input, ctx.config, ctx.now())
-    async with Prometheus(await ctx.connection(name)) as prometheus:
+    span = span_of(input, ctx.config, ctx.now())
+    async with Prometheus(await ctx.connection(connection_of(input, ctx.config))) as prometheus:
         if span is None:
             answer = await prometheus.instant(input.query, input.time or ctx.now())
         else:
@@ -78,13 +75,30 @@ async def series(ctx: QueryContext[MonitoringConfig], input: SeriesInput) -> Ser
     )
 
 
-class _Span(BaseModel):
+class Span(BaseModel):
     start: datetime
     end: datetime
     step: timedelta
 
 
-def _span(input: SeriesInput, config: MonitoringConfig, now: datetime) -> _Span | None:
+def connection_of(input: SeriesInput, config: MonitoringConfig) -> str:
+    """Name of the Prometheus connection to read.
+
+    Raises:
+        InvalidInput: neither the question nor the config names one.
+    """
+    name = input.connection or config.connection
+    if name is None:
+        raise InvalidInput("name a `connection`, or set one in the agent's config")
+    return name
+
+
+def span_of(input: SeriesInput, config: MonitoringConfig, now: datetime) -> Span | None:
+    """The range that is asked for, None for an instant.
+
+    Raises:
+        InvalidInput: it is contradictory, too long or too fine.
+    """
     if input.start is None and input.last is None:
         if input.end or input.step:
             raise InvalidInput("`end` and `step` belong to a range: give `start` or `last` too")
@@ -100,7 +114,7 @@ def _span(input: SeriesInput, config: MonitoringConfig, now: datetime) -> _Span 
     step = input.step or timedelta(seconds=max(1, math.ceil((end - start).total_seconds() / config.points)))
     if (end - start) / step + 1 > config.max_points:
         raise InvalidInput(f"that is more than {config.max_points} points per series; take a longer `step`")
-    return _Span(start=start, end=end, step=step)
+    return Span(start=start, end=end, step=step)
 
 
 def _shown(item: RawSeries, step: timedelta | None, declared: dict[str, str]) -> Series:
