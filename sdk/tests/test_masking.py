@@ -2,12 +2,13 @@
 
 import base64
 import json
+import re
 from urllib.parse import quote, quote_plus
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opsrail_sdk.masking import MASK, Masker
+from opsrail_sdk.masking import MASK, MaskedStream, Masker, everywhere, mask_log
 
 SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF), min_size=8, max_size=40)
 
@@ -55,3 +56,56 @@ def test_longer_secrets_win_over_their_parts() -> None:
 
 def test_nested_values_and_keys_are_masked() -> None:
     assert masker("hunter22").value({"hunter22": ["a hunter22", 1, None]}) == {MASK: [f"a {MASK}", 1, None]}
+
+
+@given(SECRETS)
+def test_forms_of_other_writers_are_masked(secret: str) -> None:
+    mask = masker(secret)
+    for form in (
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        json.dumps(json.dumps(secret)[1:-1])[1:-1],
+        re.sub("%..", lambda found: found[0].lower(), quote(secret, safe="")),
+        json.dumps(secret)[1:-1].replace("/", r"\/"),
+    ):
+        assert form not in mask.text(f"x{form}x")
+
+
+@given(st.lists(SECRETS, min_size=1, max_size=20), st.text(max_size=20))
+def test_many_secrets_are_found_as_one_alone_would_be(secrets: list[str], between: str) -> None:
+    masked = masker(*secrets).text(between.join(secrets))
+    assert not any(secret in masked for secret in secrets)
+
+
+@given(
+    st.lists(SECRETS, min_size=1, max_size=3),
+    st.lists(st.text("ab \n", max_size=12), min_size=1, max_size=6),
+    st.integers(1, 30),
+)
+def test_pieces_are_masked_as_the_whole_is(secrets: list[str], between: list[str], size: int) -> None:
+    mask = masker(*secrets)
+    whole = "".join(part + secrets[n % len(secrets)] for n, part in enumerate(between))
+    stream = MaskedStream(mask)
+    shown = [stream.feed(whole[at : at + size]) for at in range(0, len(whole), size)]
+    assert "".join([*shown, stream.close()]) == mask.text(whole)
+
+
+def test_a_whole_line_is_shown_at_once() -> None:
+    stream = MaskedStream(masker("a secret of some length"))
+    assert stream.feed("first line\nsecond") == "first line\n"
+    assert stream.close() == "second"
+
+
+def test_the_oldest_are_forgotten_where_there_is_a_limit() -> None:
+    mask = Masker(most=2)
+    mask.add(["secret-one", "secret-two"])
+    mask.add(["secret-one"])
+    mask.add(["secret-three"])
+    assert mask.text("secret-one secret-two secret-three") == f"{MASK} secret-two {MASK}"
+
+
+def test_the_process_log_hides_what_the_process_has_opened() -> None:
+    everywhere.add(["opened-by-the-process"])
+    fields = mask_log(
+        None, "info", {"event": "x", "error": "opened-by-the-process", "nested": ["opened-by-the-process"]}
+    )
+    assert fields == {"event": "x", "error": MASK, "nested": [MASK]}

@@ -11,13 +11,21 @@ from opsrail.approvals import endpoints as approvals
 from opsrail.artifacts import endpoints as artifacts
 from opsrail.audit import endpoints as audit
 from opsrail.auth import endpoints as auth
+from opsrail.auth import machine_endpoints as machines
+from opsrail.auth import oidc_endpoints as oidc
+from opsrail.auth import session_endpoints as sessions
+from opsrail.bus_credentials import endpoints as bus_credentials
 from opsrail.connections import endpoints as connections
 from opsrail.events import endpoints as events
 from opsrail.guards import endpoints as guards
 from opsrail.hooks.endpoints import OPENAPI_PATHS as HOOK_PATHS
+from opsrail.organisations import endpoints as organisations
+from opsrail.organisations import people_endpoints as people
+from opsrail.organisations import provider_endpoints as providers
 from opsrail.policy import endpoints as policy
 from opsrail.problem import Problem
 from opsrail.runs import endpoints as runs
+from opsrail.secrets import endpoints as secrets
 from opsrail.stream import endpoints as stream
 
 DESCRIPTION = """Agents, events, runs and the lifecycle around them.
@@ -30,8 +38,13 @@ repeated safely. Errors are RFC 9457 problem documents with a stable `code` and 
 def include(app: FastAPI) -> None:
     """Mount every route."""
     v1 = APIRouter(prefix="/v1")
-    for domain in (auth, agents, connections, events, policy, runs, approvals, guards, artifacts, audit, stream):
+    v1.include_router(bus_credentials.router)
+    domains = (auth, agents, connections, events, policy, runs, approvals, guards, artifacts, audit, secrets, stream)
+    for domain in domains:
         v1.include_router(domain.router)
+    for identity in (sessions, oidc, machines, organisations, people, providers):
+        v1.include_router(identity.router)
+    v1.include_router(people.public)
     app.include_router(v1)
     app.include_router(health.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

@@ -13,6 +13,8 @@ from opsrail.auth.passwords import Passwords
 from opsrail.db.engine import Database
 from opsrail.ratelimit import RateLimiter
 from opsrail.sealing import Sealer
+from opsrail.secrets.keyring import Keyring
+from opsrail.secrets.resolver import Resolver
 from opsrail.settings import Settings
 from opsrail.signing import Signer
 from opsrail.stream.hints import Hints
@@ -28,6 +30,9 @@ class Container:
     redis: Redis
     bus: Bus
     sealer: Sealer
+    """Of the instance; ``keyring`` has one for each organisation."""
+    keyring: Keyring
+    resolver: Resolver
     authenticator: Authenticator
     limiter: RateLimiter
     guesses: Guesses

@@ -9,7 +9,6 @@ import re
 from collections.abc import Awaitable, Callable, Coroutine
 from importlib.metadata import version
 from typing import Any
-from uuid import UUID
 
 import orjson
 import structlog
@@ -23,20 +22,24 @@ from sqlalchemy.exc import SQLAlchemyError
 from opsrail.agents import repository as agents
 from opsrail.audit.trail import Entry, record
 from opsrail.connections import service as connections
+from opsrail.connections.models import Connection
 from opsrail.container import Container
 from opsrail.errors import NotFound as NoSuchRow
 from opsrail.pagination import uuid_or_none
 from opsrail.sealing import SealBroken
+from opsrail.secrets.references import ReferenceRefused
+from opsrail.secrets.roots.base import RootUnavailable
+from opsrail.secrets.sources.base import SourceUnavailable
 from opsrail_sdk.bus import CAPABILITY_HEADER, CORRELATION_HEADER
 from opsrail_sdk.capability import Claims, bearer
 from opsrail_sdk.contracts import subjects
-from opsrail_sdk.contracts.run import ConnectionSecret
 from opsrail_sdk.errors import AgentError, InvalidInput, NotFound, Refused, Unavailable
 
 log = structlog.get_logger()
 
 OPENED = Counter("opsrail_connections_opened_total", "Connections handed to agents", ["agent", "kind", "outcome"])
 _ORGANISATION = re.compile(r"^opsrail\.([^.]+)\.query\.")
+_UPLOAD = re.compile(r"[0-9a-f]{22}")
 _MAX_INPUT = 4096
 
 Answer = Callable[[Request], Coroutine[Any, Any, None]]
@@ -58,7 +61,12 @@ class CoreService:
             version=_semantic(version("opsrail")),
             description="Opsrail's orchestrator",
         )
-        for name, handler in (("connection", self._connection), ("ping", self._ping)):
+        handlers: tuple[tuple[str, Handler], ...] = (
+            ("connection", self._connection),
+            ("discard", self._discard),
+            ("ping", self._ping),
+        )
+        for name, handler in handlers:
             await self._service.add_endpoint(
                 name=name,
                 subject=subjects.query("*", subjects.CORE_SERVICE, name),
@@ -85,6 +93,14 @@ class CoreService:
 
     async def _ping(self, org: str, _input: dict[str, Any], _request: Request) -> dict[str, Any]:
         return {"org_id": org, "version": version("opsrail")}
+
+    async def _discard(self, org: str, input: dict[str, Any], _request: Request) -> dict[str, Any]:
+        """Take back what came of an upload that failed; its name is known to nobody but who made it."""
+        upload = input.get("upload")
+        if not isinstance(upload, str) or _UPLOAD.fullmatch(upload) is None:
+            raise InvalidInput("say which `upload`")
+        await self._container.bus.objects.discard(subjects.artifacts_bucket(org), upload)
+        return {}
 
     async def _connection(self, org: str, input: dict[str, Any], request: Request) -> dict[str, Any]:
         wanted, agent_id = input.get("connection"), input.get("agent")
@@ -116,28 +132,35 @@ class CoreService:
             if agent is None or not agent.enabled:
                 raise Refused(f"the agent {claims.agent} is not enabled", code="agent_not_enabled")
             try:
-                opened = await connections.opened(session, self._container.sealer, wanted)
+                connection = await connections.named(session, wanted)
             except NoSuchRow as error:
                 raise NotFound(f"there is no connection {wanted!r}") from error
-            except SealBroken as error:
-                log.exception("connection.seal_broken", **fields)
-                raise Unavailable(
-                    "the connection's secrets cannot be opened; set them anew", code="seal_broken"
-                ) from error
-            if opened.kind not in agent.manifest.get("connections", ()):
-                OPENED.labels(claims.agent, opened.kind, "refused").inc()
-                log.warning("connection.refused", kind=opened.kind, connection=opened.id, **fields)
+            if connection.kind not in agent.manifest.get("connections", ()):
+                OPENED.labels(claims.agent, connection.kind, "refused").inc()
+                log.warning("connection.refused", kind=connection.kind, connection=str(connection.id), **fields)
                 raise Refused(
-                    f"the manifest of {claims.agent} does not list connections of kind {opened.kind}",
+                    f"the manifest of {claims.agent} does not list connections of kind {connection.kind}",
                     code="kind_not_listed",
                 )
-            await record(session, UUID(claims.org_id), _opening(claims, opened, correlation_id))
+            await record(session, connection.org_id, _opening(claims, connection, correlation_id))
+        try:
+            opened = await connections.opened(self._container.keyring, self._container.resolver, connection)
+        except SealBroken as error:
+            log.exception("connection.seal_broken", **fields)
+            raise Unavailable(
+                "the connection's secrets cannot be opened; set them anew", code="seal_broken"
+            ) from error
+        except ReferenceRefused as error:
+            raise Refused(str(error), code="secret_reference_refused") from error
+        except (SourceUnavailable, RootUnavailable) as error:
+            log.warning("connection.secret_away", why=str(error), **fields)
+            raise Unavailable(str(error), code="secret_away") from error
         OPENED.labels(claims.agent, opened.kind, "opened").inc()
         log.info("connection.opened", kind=opened.kind, connection=opened.id, **fields)
         return opened.model_dump(mode="json")
 
 
-def _opening(claims: Claims, opened: ConnectionSecret, correlation_id: str | None) -> Entry:
+def _opening(claims: Claims, opened: Connection, correlation_id: str | None) -> Entry:
     return Entry(
         actor=f"agent:{claims.agent}",
         verb="connection.opened",
@@ -151,6 +174,9 @@ def _opening(claims: Claims, opened: ConnectionSecret, correlation_id: str | Non
 
 def _answering(name: str, handler: Handler) -> Answer:
     async def answer(request: Request) -> None:
+        if not subjects.is_inbox(request._msg.reply):  # noqa: SLF001 - the library shows it nowhere else
+            log.warning("core.reply_refused", query=name, reply=request._msg.reply)  # noqa: SLF001
+            return
         correlation = (request.headers or {}).get(CORRELATION_HEADER)
         try:
             matched = _ORGANISATION.match(request.subject)

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from opsrail.audit.settings import AuditSettings
 from opsrail.auth.settings import AuthSettings
 from opsrail.hooks.settings import HookSettings
+from opsrail.secrets.settings import SecretsSettings
 
 
 class DatabaseSettings(BaseModel):
@@ -37,6 +38,27 @@ class NatsSettings(BaseModel):
 
     url: SecretStr = Field(description="nats://user:password@host:port of the orchestrator's login")
     replicas: int = Field(default=1, ge=1, le=5, description="Copies of each stream; 3 in a cluster")
+    credentials: Path | None = Field(default=None, description="The orchestrator's own NKEY seed or .creds file")
+    signing_seed: SecretStr | None = Field(
+        default=None, description="Seed (SA…) of an account that an outside NATS trusts: signs JWTs for agents"
+    )
+    account: str | None = Field(
+        default=None, description="That account's public key (A…), where the seed is of one of its signing keys"
+    )
+    account_shared: bool = Field(
+        default=False,
+        description="Let further organisations into that one account; agents of one could then reach another's"
+        " subjects by choosing where answers go",
+    )
+    credential_lifetime: timedelta = Field(
+        default=timedelta(days=30), description="How long a JWT of an agent that runs elsewhere holds"
+    )
+    operator_seed: SecretStr | None = Field(
+        default=None, description="Seed (SO…) of the outside NATS's operator, to revoke JWTs before they expire"
+    )
+    system_credentials: Path | None = Field(
+        default=None, description=".creds file of its system account, by which revocations are announced"
+    )
 
 
 class ApiSettings(BaseModel):
@@ -115,4 +137,5 @@ class Settings(BaseSettings):
     approvals: ApprovalSettings = ApprovalSettings()
     retention: RetentionSettings = RetentionSettings()
     audit: AuditSettings = AuditSettings()
+    secrets: SecretsSettings = SecretsSettings()
     log: LogSettings = LogSettings()

@@ -17,7 +17,7 @@ from opsrail.testing.servers import RunningServers
 @pytest.fixture
 async def cache(orchestrator: Orchestrator) -> AsyncIterator[ConnectionCache]:
     container = orchestrator.container
-    cache = ConnectionCache(container.database, container.sealer, container.bus)
+    cache = ConnectionCache(container.database, container.keyring, container.bus)
     await cache.start()
     yield cache
     await cache.close()
@@ -55,7 +55,7 @@ async def test_rotation_keeps_the_old_secret_for_a_while(
     async with orchestrator.container.database.across() as session:
         await session.execute(text("UPDATE connections SET previous_hook_secret_until = now() - interval '1 s'"))
     fresh = ConnectionCache(
-        orchestrator.container.database, orchestrator.container.sealer, orchestrator.container.bus
+        orchestrator.container.database, orchestrator.container.keyring, orchestrator.container.bus
     )
     entry = await fresh.get(ident)
     assert entry is not None

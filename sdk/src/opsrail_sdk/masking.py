@@ -1,10 +1,16 @@
-"""Keeps secrets out of log lines, errors and outputs, also where they were encoded on the way."""
+"""Keeps secrets out of log lines, errors, events and outputs, also where they were encoded on the way.
+
+Used by attempts for what a run tells, by ``telemetry`` for the process log, by the orchestrator for what leaves it.
+"""
 
 import base64
 import json
 import re
-from collections.abc import Iterable, MutableMapping
+from collections import OrderedDict
+from collections.abc import Iterable, MutableMapping, Sequence
 from contextvars import ContextVar
+from itertools import groupby
+from os.path import commonprefix
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -14,27 +20,37 @@ SHORTEST = 4
 
 
 class Masker:
-    """Replaces known secrets in texts. Secrets can be added while it is in use."""
+    """Replaces known secrets in texts. Secrets can be added while it is in use.
 
-    def __init__(self) -> None:
-        self._forms: set[str] = set()
+    Args:
+        most: secrets held; of more, those added longest ago are forgotten.
+    """
+
+    def __init__(self, most: int | None = None) -> None:
+        self._most = most
+        self._secrets: OrderedDict[str, None] = OrderedDict()
         self._pattern: re.Pattern[str] | None = None
+        self._stale = False
+        self.longest = 0
+        """Characters of the longest form that is looked for."""
 
     def add(self, secrets: Iterable[str]) -> None:
-        """Mask these from now on: as they are, line by line, base64, URL-encoded and JSON-escaped."""
-        forms = {form for secret in secrets for form in _forms(secret)} - self._forms
-        if not forms:
-            return
-        self._forms |= forms
-        longest_first = sorted(self._forms, key=len, reverse=True)
-        self._pattern = re.compile("|".join(re.escape(form) for form in longest_first))
+        """Mask these from now on: line by line, as they are, base64, URL-encoded and JSON-escaped."""
+        for secret in secrets:
+            self._stale |= secret not in self._secrets
+            self._secrets[secret] = None
+            self._secrets.move_to_end(secret)
+        while self._most is not None and len(self._secrets) > self._most:
+            self._secrets.popitem(last=False)
+            self._stale = True
 
     def text(self, text: str) -> str:
-        return self._pattern.sub(MASK, text) if self._pattern else text
+        pattern = self.pattern()
+        return pattern.sub(MASK, text) if pattern else text
 
     def value(self, value: Any) -> Any:
         """JSON-like data with every string masked, keys too."""
-        if self._pattern is None:
+        if self.pattern() is None:
             return value
         if isinstance(value, str):
             return self.text(value)
@@ -44,26 +60,87 @@ class Masker:
             return [self.value(item) for item in value]
         return value
 
+    def pattern(self) -> re.Pattern[str] | None:
+        """What finds every form, the longest where several begin; ``None`` where there is nothing to mask."""
+        if self._stale:
+            forms = sorted({form for secret in self._secrets for form in _forms(secret)})
+            self.longest = max(map(len, forms), default=0)
+            self._pattern = re.compile(_any_of(forms)) if forms else None
+            self._stale = False
+        return self._pattern
+
+
+class MaskedStream:
+    """Masks a text that comes in pieces, also where a secret lies across two of them.
+
+    What may be the beginning of a secret is held back, but never a line that is whole: no form spans lines.
+    """
+
+    def __init__(self, masker: Masker) -> None:
+        self._masker = masker
+        self._held = ""
+
+    def feed(self, piece: str) -> str:
+        """Take the next piece; what can be shown of the text so far."""
+        self._held += piece
+        pattern = self._masker.pattern()
+        whole_lines = self._held.rfind("\n") + 1
+        sure = max(whole_lines, len(self._held) - self._masker.longest + 1) if pattern else len(self._held)
+        if sure <= 0:
+            return ""
+        shown: list[str] = []
+        position = 0
+        for found in pattern.finditer(self._held) if pattern else ():
+            if found.start() >= sure:
+                break
+            shown += (self._held[position : found.start()], MASK)
+            position = found.end()
+        end = max(sure, position)
+        shown.append(self._held[position:end])
+        self._held = self._held[end:]
+        return "".join(shown)
+
+    def close(self) -> str:
+        """The rest."""
+        rest, self._held = self._held, ""
+        return self._masker.text(rest)
+
 
 current: ContextVar[Masker | None] = ContextVar("masker", default=None)
 """The masker of the run that the running task belongs to."""
 
+everywhere = Masker(most=500)
+"""Secrets that this process has opened, for what it logs and answers whatever the task."""
+
 
 def mask_log(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """structlog processor: the process log hides what the run's log hides."""
-    masker = current.get()
-    return fields if masker is None else {key: masker.value(value) for key, value in fields.items()}
+    """structlog processor: the process log hides what this process has opened, and what the run's log hides."""
+    for masker in (everywhere, current.get()):
+        if masker is not None:
+            fields = {key: masker.value(value) for key, value in fields.items()}
+    return fields
 
 
 def _forms(secret: str) -> set[str]:
-    parts = {secret.strip(), *(line.strip() for line in secret.splitlines())}
+    parts = {line.strip() for line in secret.splitlines()}
+    if len(parts) == 1:
+        parts |= {secret.strip(), secret.strip("\r\n")}
     forms: set[str] = set()
     for part in parts:
         if len(part) < SHORTEST:
             continue
-        forms |= {part, quote(part, safe=""), quote(part), quote_plus(part), json.dumps(part)[1:-1]}
-        forms |= {form for form in _base64_forms(part.encode()) if len(form) >= SHORTEST}
+        encoded = part.encode("utf-8", "surrogatepass")
+        urls = {quote(encoded, safe=""), quote(encoded), quote_plus(encoded)}
+        escaped = json.dumps(part)[1:-1]
+        forms |= {part, *urls, *map(_lower_escapes, urls)}
+        forms |= {escaped, json.dumps(part, ensure_ascii=False)[1:-1], json.dumps(escaped)[1:-1]}
+        forms.add(escaped.replace("/", r"\/"))
+        forms |= {form for form in _base64_forms(encoded) if len(form) >= SHORTEST}
     return forms
+
+
+def _lower_escapes(text: str) -> str:
+    return re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), text)
 
 
 def _base64_forms(secret: bytes) -> set[str]:
@@ -79,3 +156,17 @@ def _base64_forms(secret: bytes) -> set[str]:
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             forms.add(encode(padded).decode()[keep_from:keep_to])
     return forms
+
+
+def _any_of(forms: Sequence[str]) -> str:
+    """A pattern for sorted forms that shares their common beginnings, so that thousands cost little per character.
+
+    An alternation of them all would try each at every character: for 200 secrets that is twenty times slower.
+    """
+    shared = commonprefix([forms[0], forms[-1]])  # noqa: RUF071 (by character is what is wanted)
+    rest = [form[len(shared) :] for form in forms]
+    ends = "" in rest
+    branches = [_any_of(list(group)) for _, group in groupby(filter(None, rest), key=lambda form: form[0])]
+    if not branches:
+        return re.escape(shared)
+    return f"{re.escape(shared)}(?:{'|'.join(branches)}){'?' if ends else ''}"

@@ -7,6 +7,7 @@ from uuid import UUID
 from starlette.requests import Request
 
 from opsrail.audit.trail import Entry
+from opsrail.auth.principal import Principal
 from opsrail.errors import OrchestratorError
 
 _VERBS = {401: "access.refused", 403: "access.refused", 413: "request.refused", 429: "rate.refused"}
@@ -25,12 +26,15 @@ def note(request: Request, error: OrchestratorError) -> None:
     container = getattr(getattr(request.scope.get("app"), "state", None), "container", None)
     if container is None or getattr(request.state, "refusal_noted", False):
         return
-    principal = getattr(request.state, "principal", None)
+    principal: Principal | None = getattr(request.state, "principal", None)
     hook = getattr(request.state, "hook", None)
+    org_id: UUID | None
     if hook is not None and error.status == 401:
-        verb, target, org_id = "hook.refused", f"connection:{hook.id}", UUID(hook.org_id)
+        verb, target = "hook.refused", f"connection:{hook.id}"
+        org_id = UUID(hook.org_id)
     elif known := _verb(request, error):
-        verb, target, org_id = known, f"route:{request.method} {_route(request)}", getattr(principal, "org_id", None)
+        verb, target = known, f"route:{request.method} {_route(request)}"
+        org_id = principal.org_id if principal else None
     else:
         return
     container.refusals.note(

@@ -22,6 +22,8 @@ from opsrail.db.engine import Database
 from opsrail.hooks.ports import HookConnection
 from opsrail.pagination import uuid_or_none
 from opsrail.sealing import SealBroken, Sealer
+from opsrail.secrets.keyring import Keyring
+from opsrail.secrets.roots.base import RootUnavailable
 from opsrail_sdk.bus import Bus
 from opsrail_sdk.contracts import subjects
 
@@ -43,9 +45,9 @@ class _Entry:
 class ConnectionCache:
     """Implements ``hooks.ports.ConnectionCache``."""
 
-    def __init__(self, database: Database, sealer: Sealer, bus: Bus) -> None:
+    def __init__(self, database: Database, keyring: Keyring, bus: Bus) -> None:
         self._database = database
-        self._sealer = sealer
+        self._keyring = keyring
         self._bus = bus
         self._entries: dict[uuid.UUID, _Entry] = {}
         self._loading: dict[uuid.UUID, asyncio.Task[HookConnection | None]] = {}
@@ -81,7 +83,7 @@ class ConnectionCache:
             task.add_done_callback(lambda _: self._loading.pop(ident, None))
         try:
             return await asyncio.shield(task)
-        except (SQLAlchemyError, DriverError, TimeoutError):
+        except (SQLAlchemyError, DriverError, RootUnavailable, TimeoutError):
             if entry is None or entry.connection is None:
                 raise
             entry.until = time.monotonic() + ABSENT_SECONDS
@@ -92,7 +94,9 @@ class ConnectionCache:
         hints = self._hints
         async with self._database.across() as session:
             row = await repository.find(session, ident)
-        found = self._opened(row) if row is not None and row.hook_secret is not None else None
+        found = None
+        if row is not None and row.hook_secret is not None:
+            found = self._opened(row, await self._keyring.sealer(row.org_id))
         if len(self._entries) >= LIMIT:
             self._entries.clear()
         # A hint that came while we were reading may be about this row: the answer serves, but is not kept.
@@ -100,14 +104,14 @@ class ConnectionCache:
         self._entries[ident] = _Entry(found, time.monotonic() + seconds)
         return found
 
-    def _opened(self, row: Connection) -> HookConnection | None:
+    def _opened(self, row: Connection, sealer: Sealer) -> HookConnection | None:
         try:
             assert row.hook_secret is not None
-            secret = vault.open_hook_secret(self._sealer, row, row.hook_secret)
+            secret = vault.open_hook_secret(sealer, row, row.hook_secret)
             previous: bytes | None = None
             until = row.previous_hook_secret_until
             if row.previous_hook_secret and until and until > datetime.now(UTC):
-                previous = vault.open_hook_secret(self._sealer, row, row.previous_hook_secret)
+                previous = vault.open_hook_secret(sealer, row, row.previous_hook_secret)
         except SealBroken:
             log.exception("connections.seal_broken", connection=str(row.id))
             return None

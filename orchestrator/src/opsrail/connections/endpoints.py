@@ -53,9 +53,11 @@ async def create_connection(
     principal: Operator, services: Services, request: Request, body: ConnectionCreate
 ) -> ConnectionWithSecret:
     """Connect an outside system. The hook secret is in this answer and nowhere else, ever."""
+    sealer = await services.keyring.sealer(principal.org_id)
+    await service.check_references(services.resolver, principal.org_id, body.secrets)
     async with services.database.organisation(principal.org_id) as session:
         connection, secret = await service.create(
-            session, services.sealer, principal.org_id, body, allow_private=_allow_private(services)
+            session, sealer, principal.org_id, body, allow_private=_allow_private(services)
         )
         await _told(session, principal, "created", connection.id, kind=connection.kind, name=connection.name)
     await hints.changed(services.bus, connection.org_id, "connection", connection.id)
@@ -92,9 +94,11 @@ async def change_connection(
     principal: Operator, services: Services, request: Request, connection_id: str, body: ConnectionPatch
 ) -> ConnectionView:
     """Change name, settings or secrets."""
+    sealer = await services.keyring.sealer(principal.org_id)
+    await service.check_references(services.resolver, principal.org_id, body.secrets)
     async with services.database.organisation(principal.org_id) as session:
         connection = await service.change(
-            session, services.sealer, _ident(connection_id), body, allow_private=_allow_private(services)
+            session, sealer, _ident(connection_id), body, allow_private=_allow_private(services)
         )
         changed = body.model_dump(mode="json", exclude_unset=True, exclude={"secrets"})
         await _told(session, principal, "changed", connection.id, **changed, secrets=sorted(body.secrets))
@@ -107,8 +111,9 @@ async def rotate_secret(
     principal: Operator, services: Services, request: Request, connection_id: str
 ) -> ConnectionWithSecret:
     """Make a new hook secret. The old one is accepted for another 24 hours."""
+    sealer = await services.keyring.sealer(principal.org_id)
     async with services.database.organisation(principal.org_id) as session:
-        connection, secret = await service.rotate(session, services.sealer, _ident(connection_id))
+        connection, secret = await service.rotate(session, sealer, _ident(connection_id))
         await _told(session, principal, "rotated", connection.id)
     await hints.changed(services.bus, connection.org_id, "connection", connection.id)
     return ConnectionWithSecret(**_view(connection, services, request).model_dump(), secret=secret)

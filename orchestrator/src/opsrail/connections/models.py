@@ -11,7 +11,7 @@ from opsrail.db.base import Base, Created, OrgScoped
 
 
 class Connection(OrgScoped, Created, Base):
-    """``sealed_secrets`` maps a field to its sealed value in base64; see ``vault`` for the contexts."""
+    """``sealed_secrets`` maps a field to its sealed value in base64, or to ``{"$ref": …}``; see ``vault``."""
 
     __tablename__ = "connections"
 

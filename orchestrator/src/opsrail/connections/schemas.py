@@ -4,10 +4,12 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from opsrail.secrets.schemas import SecretReference, Value
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._/-]{0,99}$")]
-Secrets = dict[str, Annotated[SecretStr, Field(min_length=1, max_length=65_536)]]
+Secrets = dict[str, Value | SecretReference]
 
 
 class KindView(BaseModel):
@@ -43,9 +45,7 @@ class ConnectionPatch(BaseModel):
 
     name: Name | None = None
     settings: dict[str, Any] | None = None
-    secrets: dict[str, Annotated[SecretStr, Field(min_length=1, max_length=65_536)] | None] = Field(
-        default_factory=dict
-    )
+    secrets: dict[str, Value | SecretReference | None] = Field(default_factory=dict)
 
 
 class ConnectionView(BaseModel):

@@ -16,7 +16,14 @@ from opsrail.connections.models import Connection
 from opsrail.connections.schemas import ConnectionCreate, ConnectionPatch
 from opsrail.errors import Conflict, FieldError, Invalid, NotFound
 from opsrail.sealing import Sealer
+from opsrail.secrets.keyring import Keyring
+from opsrail.secrets.resolver import Resolver
+from opsrail.secrets.schemas import SecretReference
+from opsrail.secrets.service import check_reference
+from opsrail_sdk import masking
 from opsrail_sdk.contracts.run import ConnectionSecret
+
+Given = Mapping[str, SecretStr | SecretReference | None]
 
 GRACE = timedelta(hours=24)
 """How long the hook secret before a rotation is still accepted."""
@@ -93,22 +100,45 @@ async def rotate(session: AsyncSession, sealer: Sealer, ident: uuid.UUID) -> tup
     return connection, secret
 
 
-async def opened(session: AsyncSession, sealer: Sealer, id_or_name: str) -> ConnectionSecret:
-    """A connection with its secrets, for an agent.
+async def check_references(resolver: Resolver, org_id: uuid.UUID, given: Given) -> None:
+    """Whether the references among the secrets may be kept; before the transaction that keeps them.
+
+    Raises:
+        Invalid.
+    """
+    for field, value in given.items():
+        if isinstance(value, SecretReference):
+            await check_reference(resolver, org_id, value.ref, field=f"secrets.{field}")
+
+
+async def named(session: AsyncSession, id_or_name: str) -> Connection:
+    """A connection by id or name.
 
     Raises:
         NotFound: no such connection in the session's organisation.
-        SealBroken: the secrets were sealed with another key.
     """
     connection = await repository.find_named(session, id_or_name)
     if connection is None:
         raise NotFound("no such connection")
+    return connection
+
+
+async def opened(keyring: Keyring, resolver: Resolver, connection: Connection) -> ConnectionSecret:
+    """A connection with its secrets, for an agent; references are followed now. All are masked in our own log.
+
+    Raises:
+        SealBroken: the secrets were sealed with another key.
+        ReferenceRefused, SourceUnavailable: a reference leads nowhere.
+    """
+    sealer = await keyring.sealer(connection.org_id)
+    secrets = await resolver.resolve_all(connection.org_id, vault.open_fields(sealer, connection))
+    masking.everywhere.add(secrets.values())
     return ConnectionSecret(
         id=str(connection.id),
         kind=connection.kind,
         name=connection.name,
         settings=connection.settings,
-        secrets=vault.open_fields(sealer, connection),
+        secrets=secrets,
     )
 
 
@@ -139,7 +169,7 @@ async def checked_settings(kind: Kind, given: dict[str, Any], *, allow_private: 
     return settings
 
 
-def _set_secrets(sealer: Sealer, kind: Kind, connection: Connection, given: Mapping[str, SecretStr | None]) -> None:
+def _set_secrets(sealer: Sealer, kind: Kind, connection: Connection, given: Given) -> None:
     unknown = sorted(field for field in given if not kind.knows_secret(field))
     if unknown:
         raise Invalid(
@@ -152,7 +182,11 @@ def _set_secrets(sealer: Sealer, kind: Kind, connection: Connection, given: Mapp
         if value is None:
             kept.pop(field, None)
         else:
-            kept[field] = vault.seal_field(sealer, connection, field, value.get_secret_value())
+            kept[field] = (
+                {"$ref": value.ref}
+                if isinstance(value, SecretReference)
+                else vault.seal_field(sealer, connection, field, value.get_secret_value())
+            )
     connection.sealed_secrets = kept
 
 

@@ -6,6 +6,7 @@ import uuid
 
 from opsrail.connections.models import Connection
 from opsrail.sealing import Sealer
+from opsrail.secrets.references import Reference, parse
 
 HOOK_SECRET_BYTES = 32
 _HOOK_FIELD = "hook_secret"
@@ -17,16 +18,16 @@ def seal_field(sealer: Sealer, connection: Connection, field: str, value: str) -
     return base64.b64encode(sealer.seal(value.encode(), context=context)).decode()
 
 
-def open_fields(sealer: Sealer, connection: Connection) -> dict[str, str]:
-    """All secrets of a connection.
+def open_fields(sealer: Sealer, connection: Connection) -> dict[str, str | Reference]:
+    """All secrets of a connection, those kept elsewhere as references.
 
     Raises:
         SealBroken: a value was sealed with another key or for another row.
     """
     return {
-        field: sealer.open(
-            base64.b64decode(value), context=_context(connection.org_id, connection.id, field)
-        ).decode()
+        field: parse(value["$ref"])
+        if isinstance(value, dict)
+        else sealer.open(base64.b64decode(value), context=_context(connection.org_id, connection.id, field)).decode()
         for field, value in connection.sealed_secrets.items()
     }
 

@@ -1,0 +1,1 @@
+"""Where references lead: one file per source, each with a ``read``."""
