@@ -87,6 +87,44 @@ def disable(agent: AgentId, json: Json = False) -> None:
     _print(Client().post(f"/agents/{agent}/disable"), json)
 
 
+Switch = Annotated[str, typer.Argument(help="Id of the agent, or `*` for every one")]
+
+
+@app.command()
+def kill(
+    agent: Switch,
+    reason: Annotated[str, typer.Option(help="Why; written to the audit trail")],
+    cancel_running: Annotated[bool, typer.Option("--cancel-running", help="Stop what runs now, too")] = False,
+    json: Json = False,
+) -> None:
+    """Throw the kill switch: nothing new is accepted or sent out, what is queued waits."""
+    _print(Client().put(f"/kill-switches/{agent}", {"reason": reason, "cancel_running": cancel_running}), json)
+
+
+@app.command()
+def revive(agent: Switch, json: Json = False) -> None:
+    """Release the kill switch; what waited goes out."""
+    Client().delete(f"/kill-switches/{agent}")
+    if json:
+        print_json({"agent": agent, "released": True})
+    else:
+        say(f"the kill switch of {agent} is released")
+
+
+@app.command()
+def killed(json: Json = False) -> None:
+    """The kill switches that are thrown."""
+    found = Client().get("/kill-switches")["items"]
+    if json:
+        print_json(found)
+        return
+    print_table(
+        ("agent", "since", "by", "why"),
+        ((item["agent"], ago(item["thrown_at"]), item["thrown_by"], item["reason"]) for item in found),
+        empty="no kill switch is thrown",
+    )
+
+
 @app.command()
 def upgrade(
     agent: AgentId,

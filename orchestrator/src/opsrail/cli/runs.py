@@ -4,11 +4,12 @@ from typing import Annotated, Any
 
 import typer
 
+from opsrail.cli import approvals
 from opsrail.cli.client import Client
 from opsrail.cli.inputs import read_object
 from opsrail.cli.output import Json, ago, err, fail, print_json, print_record, print_table, say
 
-app = typer.Typer(no_args_is_help=True, help="List, watch and cancel runs")
+app = typer.Typer(no_args_is_help=True, help="List, watch, approve and cancel runs")
 
 RunId = Annotated[str, typer.Argument(help="Id of the run")]
 WELL_ENDED = frozenset({"succeeded", "verified"})
@@ -68,6 +69,10 @@ def cancel(run: RunId, json: Json = False) -> None:
         print_json(found)
     else:
         say(f"{run}: {found['state']}")
+
+
+app.command()(approvals.approve)
+app.command()(approvals.deny)
 
 
 def invoke(
