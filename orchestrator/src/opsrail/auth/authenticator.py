@@ -7,6 +7,7 @@ token, session, machine or person goes on: at once in the replica that revoked i
 import time
 import uuid
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
@@ -89,13 +90,30 @@ class Authenticator:
             presented = cookies.session_of(request)
             if presented is None:
                 raise Unauthenticated("send `Authorization: Bearer <token>`, or log in", code="token_missing")
-            return await self._session(presented)
+            return await self.session(presented)
         scheme, _, value = header.partition(" ")
         if scheme.lower() == "bearer" and value:
             return await self._token(value.strip())
         if scheme == sigv4.ALGORITHM:
             return await self._machine(request)
         raise Unauthenticated("send `Authorization: Bearer <token>`", code="token_missing")
+
+    async def session(self, presented: secret.PresentedToken) -> Principal:
+        """The person of a session.
+
+        Raises:
+            Unauthenticated: it is over, or never was.
+        """
+        return _good(presented, self._sessions.get(presented.id) or await self._load_session(presented.id))
+
+    async def present_session(self, request: Request) -> uuid.UUID | None:
+        """The living session that a browser presents, if any; a login replaces it."""
+        presented = cookies.session_of(request)
+        if presented is None:
+            return None
+        with suppress(Unauthenticated):
+            return (await self.session(presented)).session
+        return None
 
     def forget(self, ident: uuid.UUID) -> None:
         """Drop a token, session, machine or person (with all that is theirs) from the caches, as after revoking."""
@@ -122,9 +140,6 @@ class Authenticator:
         if presented is None:
             raise _refused()
         return _good(presented, self._tokens.get(presented.id) or await self._load_token(presented.id))
-
-    async def _session(self, presented: secret.PresentedToken) -> Principal:
-        return _good(presented, self._sessions.get(presented.id) or await self._load_session(presented.id))
 
     async def _machine(self, request: Request) -> Principal:
         now = datetime.now(UTC)

@@ -143,16 +143,24 @@ async def find_person(session: AsyncSession, email: str) -> tuple[User, str | No
     return (row[0], row[1]) if row else None
 
 
-async def organisations_of(session: AsyncSession, user_id: uuid.UUID) -> list[Row[Any]]:
-    """``org_id, slug, title`` of the organisations where a person is an active member, the oldest first."""
+async def organisations_of(
+    session: AsyncSession, user_id: uuid.UUID, provider_id: uuid.UUID | None
+) -> list[Row[Any]]:
+    """``org_id, slug, title`` of the organisations that a login opens, the one joined first being first.
+
+    Without a provider those joined with the password, else the provider's own.
+    """
     rows = await session.execute(
         text(
             """
             SELECT o.org_id, o.slug, o.title FROM memberships m JOIN organisations o USING (org_id)
-            WHERE m.user_id = :user AND m.suspended_at IS NULL ORDER BY m.created_at, o.org_id
+            WHERE m.user_id = :user AND m.suspended_at IS NULL AND CASE WHEN CAST(:provider AS uuid) IS NULL
+              THEN m.provider_id IS NULL
+              ELSE m.org_id = (SELECT p.org_id FROM identity_providers p WHERE p.id = :provider) END
+            ORDER BY m.created_at, o.org_id
             """
         ),
-        {"user": user_id},
+        {"user": user_id, "provider": provider_id},
     )
     return list(rows.all())
 

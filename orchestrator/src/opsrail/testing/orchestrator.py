@@ -82,6 +82,7 @@ async def orchestrator(settings: Settings) -> AsyncIterator[Orchestrator]:
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         container: Container = app.state.container
+        await container.redis.flushdb()
         async with container.database.across() as session:
             org_id = await session.scalar(text("SELECT org_id FROM organisations"))
         token = (settings.data / "admin.token").read_text().strip()
