@@ -12,14 +12,21 @@ import { Route as rootRouteImport } from "./routes/__root";
 import { Route as SignedInRouteImport } from "./routes/_signed-in";
 import { Route as LoginRouteImport } from "./routes/login";
 import { Route as SignedInIndexRouteImport } from "./routes/_signed-in/index";
+import { Route as SignedInApprovalsRouteImport } from "./routes/_signed-in/approvals";
 import { Route as SignedInArtifactsRouteImport } from "./routes/_signed-in/artifacts";
+import { Route as SignedInAuditRouteImport } from "./routes/_signed-in/audit";
+import { Route as SignedInDecisionsRouteImport } from "./routes/_signed-in/decisions";
 import { Route as SignedInEventsRouteImport } from "./routes/_signed-in/events";
+import { Route as SignedInGuardsRouteImport } from "./routes/_signed-in/guards";
 import { Route as SignedInTokensRouteImport } from "./routes/_signed-in/tokens";
 import { Route as SignedInAgentsIndexRouteImport } from "./routes/_signed-in/agents/index";
 import { Route as SignedInAgentsAgentIdRouteImport } from "./routes/_signed-in/agents/$agentId";
 import { Route as SignedInConnectionsIndexRouteImport } from "./routes/_signed-in/connections/index";
 import { Route as SignedInConnectionsConnectionIdRouteImport } from "./routes/_signed-in/connections/$connectionId";
 import { Route as SignedInConnectionsNewRouteImport } from "./routes/_signed-in/connections/new";
+import { Route as SignedInPoliciesIndexRouteImport } from "./routes/_signed-in/policies/index";
+import { Route as SignedInPoliciesVersionRouteImport } from "./routes/_signed-in/policies/$version";
+import { Route as SignedInPoliciesEditRouteImport } from "./routes/_signed-in/policies/edit";
 import { Route as SignedInRunsIndexRouteImport } from "./routes/_signed-in/runs/index";
 import { Route as SignedInRunsRunIdRouteImport } from "./routes/_signed-in/runs/$runId";
 import { Route as SignedInAgentsAgentIdIndexRouteImport } from "./routes/_signed-in/agents/$agentId/index";
@@ -42,14 +49,34 @@ const SignedInIndexRoute = SignedInIndexRouteImport.update({
   path: "/",
   getParentRoute: () => SignedInRoute,
 } as any);
+const SignedInApprovalsRoute = SignedInApprovalsRouteImport.update({
+  id: "/approvals",
+  path: "/approvals",
+  getParentRoute: () => SignedInRoute,
+} as any);
 const SignedInArtifactsRoute = SignedInArtifactsRouteImport.update({
   id: "/artifacts",
   path: "/artifacts",
   getParentRoute: () => SignedInRoute,
 } as any);
+const SignedInAuditRoute = SignedInAuditRouteImport.update({
+  id: "/audit",
+  path: "/audit",
+  getParentRoute: () => SignedInRoute,
+} as any);
+const SignedInDecisionsRoute = SignedInDecisionsRouteImport.update({
+  id: "/decisions",
+  path: "/decisions",
+  getParentRoute: () => SignedInRoute,
+} as any);
 const SignedInEventsRoute = SignedInEventsRouteImport.update({
   id: "/events",
   path: "/events",
+  getParentRoute: () => SignedInRoute,
+} as any);
+const SignedInGuardsRoute = SignedInGuardsRouteImport.update({
+  id: "/guards",
+  path: "/guards",
   getParentRoute: () => SignedInRoute,
 } as any);
 const SignedInTokensRoute = SignedInTokensRouteImport.update({
@@ -82,6 +109,21 @@ const SignedInConnectionsConnectionIdRoute =
 const SignedInConnectionsNewRoute = SignedInConnectionsNewRouteImport.update({
   id: "/connections/new",
   path: "/connections/new",
+  getParentRoute: () => SignedInRoute,
+} as any);
+const SignedInPoliciesIndexRoute = SignedInPoliciesIndexRouteImport.update({
+  id: "/policies/",
+  path: "/policies/",
+  getParentRoute: () => SignedInRoute,
+} as any);
+const SignedInPoliciesVersionRoute = SignedInPoliciesVersionRouteImport.update({
+  id: "/policies/$version",
+  path: "/policies/$version",
+  getParentRoute: () => SignedInRoute,
+} as any);
+const SignedInPoliciesEditRoute = SignedInPoliciesEditRouteImport.update({
+  id: "/policies/edit",
+  path: "/policies/edit",
   getParentRoute: () => SignedInRoute,
 } as any);
 const SignedInRunsIndexRoute = SignedInRunsIndexRouteImport.update({
@@ -128,15 +170,22 @@ const SignedInAgentsAgentIdRunsRoute =
 export interface FileRoutesByFullPath {
   "/": typeof SignedInIndexRoute;
   "/login": typeof LoginRoute;
+  "/approvals": typeof SignedInApprovalsRoute;
   "/artifacts": typeof SignedInArtifactsRoute;
+  "/audit": typeof SignedInAuditRoute;
+  "/decisions": typeof SignedInDecisionsRoute;
   "/events": typeof SignedInEventsRoute;
+  "/guards": typeof SignedInGuardsRoute;
   "/tokens": typeof SignedInTokensRoute;
   "/agents/$agentId": typeof SignedInAgentsAgentIdRouteWithChildren;
   "/connections/$connectionId": typeof SignedInConnectionsConnectionIdRoute;
   "/connections/new": typeof SignedInConnectionsNewRoute;
+  "/policies/$version": typeof SignedInPoliciesVersionRoute;
+  "/policies/edit": typeof SignedInPoliciesEditRoute;
   "/runs/$runId": typeof SignedInRunsRunIdRoute;
   "/agents/": typeof SignedInAgentsIndexRoute;
   "/connections/": typeof SignedInConnectionsIndexRoute;
+  "/policies/": typeof SignedInPoliciesIndexRoute;
   "/runs/": typeof SignedInRunsIndexRoute;
   "/agents/$agentId/actions": typeof SignedInAgentsAgentIdActionsRoute;
   "/agents/$agentId/config": typeof SignedInAgentsAgentIdConfigRoute;
@@ -146,15 +195,22 @@ export interface FileRoutesByFullPath {
 }
 export interface FileRoutesByTo {
   "/login": typeof LoginRoute;
+  "/approvals": typeof SignedInApprovalsRoute;
   "/artifacts": typeof SignedInArtifactsRoute;
+  "/audit": typeof SignedInAuditRoute;
+  "/decisions": typeof SignedInDecisionsRoute;
   "/events": typeof SignedInEventsRoute;
+  "/guards": typeof SignedInGuardsRoute;
   "/tokens": typeof SignedInTokensRoute;
   "/": typeof SignedInIndexRoute;
   "/connections/$connectionId": typeof SignedInConnectionsConnectionIdRoute;
   "/connections/new": typeof SignedInConnectionsNewRoute;
+  "/policies/$version": typeof SignedInPoliciesVersionRoute;
+  "/policies/edit": typeof SignedInPoliciesEditRoute;
   "/runs/$runId": typeof SignedInRunsRunIdRoute;
   "/agents": typeof SignedInAgentsIndexRoute;
   "/connections": typeof SignedInConnectionsIndexRoute;
+  "/policies": typeof SignedInPoliciesIndexRoute;
   "/runs": typeof SignedInRunsIndexRoute;
   "/agents/$agentId/actions": typeof SignedInAgentsAgentIdActionsRoute;
   "/agents/$agentId/config": typeof SignedInAgentsAgentIdConfigRoute;
@@ -166,16 +222,23 @@ export interface FileRoutesById {
   __root__: typeof rootRouteImport;
   "/_signed-in": typeof SignedInRouteWithChildren;
   "/login": typeof LoginRoute;
+  "/_signed-in/approvals": typeof SignedInApprovalsRoute;
   "/_signed-in/artifacts": typeof SignedInArtifactsRoute;
+  "/_signed-in/audit": typeof SignedInAuditRoute;
+  "/_signed-in/decisions": typeof SignedInDecisionsRoute;
   "/_signed-in/events": typeof SignedInEventsRoute;
+  "/_signed-in/guards": typeof SignedInGuardsRoute;
   "/_signed-in/tokens": typeof SignedInTokensRoute;
   "/_signed-in/": typeof SignedInIndexRoute;
   "/_signed-in/agents/$agentId": typeof SignedInAgentsAgentIdRouteWithChildren;
   "/_signed-in/connections/$connectionId": typeof SignedInConnectionsConnectionIdRoute;
   "/_signed-in/connections/new": typeof SignedInConnectionsNewRoute;
+  "/_signed-in/policies/$version": typeof SignedInPoliciesVersionRoute;
+  "/_signed-in/policies/edit": typeof SignedInPoliciesEditRoute;
   "/_signed-in/runs/$runId": typeof SignedInRunsRunIdRoute;
   "/_signed-in/agents/": typeof SignedInAgentsIndexRoute;
   "/_signed-in/connections/": typeof SignedInConnectionsIndexRoute;
+  "/_signed-in/policies/": typeof SignedInPoliciesIndexRoute;
   "/_signed-in/runs/": typeof SignedInRunsIndexRoute;
   "/_signed-in/agents/$agentId/actions": typeof SignedInAgentsAgentIdActionsRoute;
   "/_signed-in/agents/$agentId/config": typeof SignedInAgentsAgentIdConfigRoute;
@@ -188,15 +251,22 @@ export interface FileRouteTypes {
   fullPaths:
     | "/"
     | "/login"
+    | "/approvals"
     | "/artifacts"
+    | "/audit"
+    | "/decisions"
     | "/events"
+    | "/guards"
     | "/tokens"
     | "/agents/$agentId"
     | "/connections/$connectionId"
     | "/connections/new"
+    | "/policies/$version"
+    | "/policies/edit"
     | "/runs/$runId"
     | "/agents/"
     | "/connections/"
+    | "/policies/"
     | "/runs/"
     | "/agents/$agentId/actions"
     | "/agents/$agentId/config"
@@ -206,15 +276,22 @@ export interface FileRouteTypes {
   fileRoutesByTo: FileRoutesByTo;
   to:
     | "/login"
+    | "/approvals"
     | "/artifacts"
+    | "/audit"
+    | "/decisions"
     | "/events"
+    | "/guards"
     | "/tokens"
     | "/"
     | "/connections/$connectionId"
     | "/connections/new"
+    | "/policies/$version"
+    | "/policies/edit"
     | "/runs/$runId"
     | "/agents"
     | "/connections"
+    | "/policies"
     | "/runs"
     | "/agents/$agentId/actions"
     | "/agents/$agentId/config"
@@ -225,16 +302,23 @@ export interface FileRouteTypes {
     | "__root__"
     | "/_signed-in"
     | "/login"
+    | "/_signed-in/approvals"
     | "/_signed-in/artifacts"
+    | "/_signed-in/audit"
+    | "/_signed-in/decisions"
     | "/_signed-in/events"
+    | "/_signed-in/guards"
     | "/_signed-in/tokens"
     | "/_signed-in/"
     | "/_signed-in/agents/$agentId"
     | "/_signed-in/connections/$connectionId"
     | "/_signed-in/connections/new"
+    | "/_signed-in/policies/$version"
+    | "/_signed-in/policies/edit"
     | "/_signed-in/runs/$runId"
     | "/_signed-in/agents/"
     | "/_signed-in/connections/"
+    | "/_signed-in/policies/"
     | "/_signed-in/runs/"
     | "/_signed-in/agents/$agentId/actions"
     | "/_signed-in/agents/$agentId/config"
@@ -271,6 +355,13 @@ declare module "@tanstack/react-router" {
       preLoaderRoute: typeof SignedInIndexRouteImport;
       parentRoute: typeof SignedInRoute;
     };
+    "/_signed-in/approvals": {
+      id: "/_signed-in/approvals";
+      path: "/approvals";
+      fullPath: "/approvals";
+      preLoaderRoute: typeof SignedInApprovalsRouteImport;
+      parentRoute: typeof SignedInRoute;
+    };
     "/_signed-in/artifacts": {
       id: "/_signed-in/artifacts";
       path: "/artifacts";
@@ -278,11 +369,32 @@ declare module "@tanstack/react-router" {
       preLoaderRoute: typeof SignedInArtifactsRouteImport;
       parentRoute: typeof SignedInRoute;
     };
+    "/_signed-in/audit": {
+      id: "/_signed-in/audit";
+      path: "/audit";
+      fullPath: "/audit";
+      preLoaderRoute: typeof SignedInAuditRouteImport;
+      parentRoute: typeof SignedInRoute;
+    };
+    "/_signed-in/decisions": {
+      id: "/_signed-in/decisions";
+      path: "/decisions";
+      fullPath: "/decisions";
+      preLoaderRoute: typeof SignedInDecisionsRouteImport;
+      parentRoute: typeof SignedInRoute;
+    };
     "/_signed-in/events": {
       id: "/_signed-in/events";
       path: "/events";
       fullPath: "/events";
       preLoaderRoute: typeof SignedInEventsRouteImport;
+      parentRoute: typeof SignedInRoute;
+    };
+    "/_signed-in/guards": {
+      id: "/_signed-in/guards";
+      path: "/guards";
+      fullPath: "/guards";
+      preLoaderRoute: typeof SignedInGuardsRouteImport;
       parentRoute: typeof SignedInRoute;
     };
     "/_signed-in/tokens": {
@@ -325,6 +437,27 @@ declare module "@tanstack/react-router" {
       path: "/connections/new";
       fullPath: "/connections/new";
       preLoaderRoute: typeof SignedInConnectionsNewRouteImport;
+      parentRoute: typeof SignedInRoute;
+    };
+    "/_signed-in/policies/": {
+      id: "/_signed-in/policies/";
+      path: "/policies";
+      fullPath: "/policies/";
+      preLoaderRoute: typeof SignedInPoliciesIndexRouteImport;
+      parentRoute: typeof SignedInRoute;
+    };
+    "/_signed-in/policies/$version": {
+      id: "/_signed-in/policies/$version";
+      path: "/policies/$version";
+      fullPath: "/policies/$version";
+      preLoaderRoute: typeof SignedInPoliciesVersionRouteImport;
+      parentRoute: typeof SignedInRoute;
+    };
+    "/_signed-in/policies/edit": {
+      id: "/_signed-in/policies/edit";
+      path: "/policies/edit";
+      fullPath: "/policies/edit";
+      preLoaderRoute: typeof SignedInPoliciesEditRouteImport;
       parentRoute: typeof SignedInRoute;
     };
     "/_signed-in/runs/": {
@@ -401,30 +534,44 @@ const SignedInAgentsAgentIdRouteWithChildren =
   );
 
 interface SignedInRouteChildren {
+  SignedInApprovalsRoute: typeof SignedInApprovalsRoute;
   SignedInArtifactsRoute: typeof SignedInArtifactsRoute;
+  SignedInAuditRoute: typeof SignedInAuditRoute;
+  SignedInDecisionsRoute: typeof SignedInDecisionsRoute;
   SignedInEventsRoute: typeof SignedInEventsRoute;
+  SignedInGuardsRoute: typeof SignedInGuardsRoute;
   SignedInTokensRoute: typeof SignedInTokensRoute;
   SignedInIndexRoute: typeof SignedInIndexRoute;
   SignedInAgentsAgentIdRoute: typeof SignedInAgentsAgentIdRouteWithChildren;
   SignedInConnectionsConnectionIdRoute: typeof SignedInConnectionsConnectionIdRoute;
   SignedInConnectionsNewRoute: typeof SignedInConnectionsNewRoute;
+  SignedInPoliciesVersionRoute: typeof SignedInPoliciesVersionRoute;
+  SignedInPoliciesEditRoute: typeof SignedInPoliciesEditRoute;
   SignedInRunsRunIdRoute: typeof SignedInRunsRunIdRoute;
   SignedInAgentsIndexRoute: typeof SignedInAgentsIndexRoute;
   SignedInConnectionsIndexRoute: typeof SignedInConnectionsIndexRoute;
+  SignedInPoliciesIndexRoute: typeof SignedInPoliciesIndexRoute;
   SignedInRunsIndexRoute: typeof SignedInRunsIndexRoute;
 }
 
 const SignedInRouteChildren: SignedInRouteChildren = {
+  SignedInApprovalsRoute: SignedInApprovalsRoute,
   SignedInArtifactsRoute: SignedInArtifactsRoute,
+  SignedInAuditRoute: SignedInAuditRoute,
+  SignedInDecisionsRoute: SignedInDecisionsRoute,
   SignedInEventsRoute: SignedInEventsRoute,
+  SignedInGuardsRoute: SignedInGuardsRoute,
   SignedInTokensRoute: SignedInTokensRoute,
   SignedInIndexRoute: SignedInIndexRoute,
   SignedInAgentsAgentIdRoute: SignedInAgentsAgentIdRouteWithChildren,
   SignedInConnectionsConnectionIdRoute: SignedInConnectionsConnectionIdRoute,
   SignedInConnectionsNewRoute: SignedInConnectionsNewRoute,
+  SignedInPoliciesVersionRoute: SignedInPoliciesVersionRoute,
+  SignedInPoliciesEditRoute: SignedInPoliciesEditRoute,
   SignedInRunsRunIdRoute: SignedInRunsRunIdRoute,
   SignedInAgentsIndexRoute: SignedInAgentsIndexRoute,
   SignedInConnectionsIndexRoute: SignedInConnectionsIndexRoute,
+  SignedInPoliciesIndexRoute: SignedInPoliciesIndexRoute,
   SignedInRunsIndexRoute: SignedInRunsIndexRoute,
 };
 

@@ -3,7 +3,13 @@ import { queryOptions, useQuery } from "@tanstack/react-query";
 import { api } from "./client";
 import type { Me, Scope } from "./types";
 
-const ORDER: Scope[] = ["read", "write", "operate", "admin"];
+const INCLUDED: Record<Scope, readonly Scope[]> = {
+  read: ["read"],
+  write: ["read", "write"],
+  operate: ["read", "write", "operate"],
+  admin: ["read", "write", "operate", "admin", "approve"],
+  approve: ["approve"],
+};
 
 export const meQuery = queryOptions({
   queryKey: ["me"],
@@ -11,15 +17,13 @@ export const meQuery = queryOptions({
   staleTime: 60_000,
 });
 
-/** Whether the token may do what needs `scope`; each scope includes the ones before it. */
+/** Whether the caller may do what needs `scope`. */
 export function useCan(scope: Scope): boolean {
   const { data } = useQuery(meQuery);
-  return data?.scopes.some((held) => ORDER.indexOf(held) >= ORDER.indexOf(scope)) ?? false;
+  return data?.scopes.some((held) => INCLUDED[held].includes(scope)) ?? false;
 }
 
-/** Spread on a control: disabled, with the reason as its tooltip, where the token lacks `scope`. */
+/** Spread on a control: disabled, with the reason as its tooltip, where the caller lacks `scope`. */
 export function useGuard(scope: Scope): { disabled: boolean; title?: string } {
-  return useCan(scope)
-    ? { disabled: false }
-    : { disabled: true, title: `Your token lacks the scope “${scope}”.` };
+  return useCan(scope) ? { disabled: false } : { disabled: true, title: `You lack the scope “${scope}”.` };
 }

@@ -135,5 +135,29 @@ export type Run = Omit<Schemas["RunView"], "input" | "output" | "error"> & {
   output: JsonObject | null;
   error: { code: string; message: string; detail?: JsonObject | null } | null;
 };
+export type Approval = Omit<Schemas["ApprovalView"], "input" | "plan"> & {
+  input: JsonObject;
+  plan: JsonObject | null;
+};
+export type Vote = Schemas["VoteView"];
+
+export type PolicyRule = Schemas["Rule"];
+export type PolicyVersion = Schemas["PolicyVersion"];
+export type PolicyWhole = Omit<Schemas["PolicyWhole"], "cases"> & { cases: JsonObject[] };
+export type PolicyChecked = Schemas["PolicyChecked"];
+export type CaseReport = Schemas["CaseReport"];
+export type ReplayReport = Schemas["ReplayReport"];
+export type Activation = Schemas["ActivationView"];
+export type Outcome = Schemas["DecisionView"]["outcome"];
+export type Decision = Omit<Schemas["DecisionView"], "question"> & { question: JsonObject };
+
+export type Guard = Omit<Schemas["GuardView"], "rule"> & { rule: JsonObject };
+export type GuardKind = Guard["kind"];
+export type Selector = Schemas["Selector"];
+export type KillSwitch = Schemas["KillSwitchView"];
+
+export type AuditEntry = Omit<Schemas["EntryView"], "detail"> & { detail: JsonObject };
+export type Verification = Schemas["VerificationView"];
+
 export type LogLine = Schemas["LogLineView"];
 export type Artifact = Schemas["ArtifactView"];

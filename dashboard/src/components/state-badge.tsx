@@ -16,6 +16,15 @@ const TONES: Record<string, Tone> = {
   interrupted: "warn",
   unverified: "warn",
   rolled_back: "warn",
+  pending: "warn",
+  granted: "ok",
+  permit: "ok",
+  allowed: "ok",
+  active: "ok",
+  approval: "warn",
+  tested: "info",
+  expired: "warn",
+  deny: "bad",
   failed: "bad",
   failing: "bad",
   timed_out: "bad",
@@ -41,7 +50,7 @@ export function toneOf(state: string): Tone {
   return TONES[state] ?? "idle";
 }
 
-/** The state of an agent, a run or an instance: a word, never a colour alone. */
+/** The state of an agent, a run, a decision and the like: a word, never a colour alone. */
 export function StateBadge({ state }: { state: string }) {
   return (
     <span

@@ -10,6 +10,7 @@ export function createFakeRun(overrides: Partial<Run> = {}): Run {
     risk: "write",
     instance: "ci-1",
     parent_id: null,
+    decision_id: null,
     cancel_requested_at: null,
     cancel_reason: null,
     agent: "ci",

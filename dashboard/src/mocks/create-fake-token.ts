@@ -5,6 +5,7 @@ export function createFakeToken(overrides: Partial<Token> = {}): Token {
     id: crypto.randomUUID(),
     name: "admin",
     scopes: ["admin"],
+    owner_id: null,
     created_by: "system",
     created_at: new Date(Date.now() - 86_400_000).toISOString(),
     expires_at: null,

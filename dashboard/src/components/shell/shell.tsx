@@ -6,6 +6,7 @@ import { useEffect, useRef, useState, type ReactNode } from "react";
 import { meQuery } from "@/api/me";
 import { endSession } from "@/api/session";
 import { chooseTheme, useTheme } from "@/app/theme";
+import { StoppedBanner } from "@/features/guards/components/stopped-banner";
 import { StreamIndicator } from "@/features/stream/stream-indicator";
 
 import { Button } from "../button";
@@ -56,6 +57,7 @@ export function Shell({ children }: { children: ReactNode }) {
             </div>
           </div>
         </header>
+        <StoppedBanner />
         <main
           id="content"
           tabIndex={-1}

@@ -13,9 +13,14 @@ const KEEP_EVENTS = 500;
 export const RATE_SECONDS = 60;
 const NOTIFY_MS = 150;
 const REFRESH_MS = 500;
-const RUN_EVENTS = "io.opsrail.run.";
+/** Lists that an event makes outdated, by how its type begins. */
+const TOLD_BY: readonly (readonly [prefix: string, nouns: readonly Noun[]])[] = [
+  // Sent once a run's new state is stored; the run message itself can be ahead of the database.
+  ["io.opsrail.run.", ["runs", "artifacts", "decisions"]],
+  ["io.opsrail.approval.", ["approvals", "runs", "decisions"]],
+];
 
-type Noun = "runs" | "agents" | "artifacts";
+type Noun = "runs" | "agents" | "artifacts" | "approvals" | "decisions";
 
 export type StreamSnapshot = {
   state: StreamState;
@@ -88,11 +93,12 @@ class StreamStore {
       const event = JSON.parse(message.data) as CloudEvent;
       this.pending.push(event);
       this.notifyTimer ??= setTimeout(() => this.flush(), NOTIFY_MS);
-      // Sent once a run's new state is stored; the run message itself can be ahead of the database.
-      if (event.type.startsWith(RUN_EVENTS)) this.outdated(queryClient, "runs", "artifacts");
+      for (const [prefix, nouns] of TOLD_BY)
+        if (event.type.startsWith(prefix)) this.outdated(queryClient, ...nouns);
     } else if (message.event === "run") this.outdated(queryClient, "runs");
     else if (message.event === "agent") this.outdated(queryClient, "agents");
-    else if (message.event === "gap") this.outdated(queryClient, "runs", "agents", "artifacts");
+    else if (message.event === "gap")
+      this.outdated(queryClient, "runs", "agents", "artifacts", "approvals", "decisions");
   }
 
   private outdated(queryClient: QueryClient, ...nouns: Noun[]): void {

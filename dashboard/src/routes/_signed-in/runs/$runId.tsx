@@ -12,6 +12,7 @@ import { JsonView } from "@/components/json-view";
 import { StateBadge, Tag } from "@/components/state-badge";
 import { artifactsQuery } from "@/features/artifacts/api/list-artifacts";
 import { ArtifactTable } from "@/features/artifacts/components/artifact-table";
+import { ApprovalOfRun } from "@/features/approvals/components/approval-of-run";
 import { cancelRun } from "@/features/runs/api/cancel-run";
 import { runQuery } from "@/features/runs/api/get-run";
 import { Progress } from "@/features/runs/components/progress";
@@ -72,6 +73,7 @@ function RunView({ run }: { run: Run }) {
           )}
           {run.message && <p className="border-t border-line px-4 py-2.5 text-sm">{run.message}</p>}
         </Card>
+        <ApprovalOfRun runId={run.id} />
         {run.error && (
           <section role="alert" className="rounded-lg border border-bad/40 bg-bad-tint p-4 text-sm">
             <p className="break-words whitespace-pre-wrap">{run.error.message}</p>
@@ -126,6 +128,21 @@ function RunFacts({ run }: { run: Run }) {
           ...(run.instance ? [["Instance", run.instance] as [string, string]] : []),
           ["Asked by", run.requested_by],
           ["Risk", run.risk],
+          ...(run.decision_id
+            ? [
+                [
+                  "Decision",
+                  <Link
+                    key="decision"
+                    to="/decisions"
+                    search={{ decision: run.decision_id }}
+                    className={link}
+                  >
+                    what the policies said
+                  </Link>,
+                ] as [string, React.ReactNode],
+              ]
+            : []),
           ["Attempt", String(run.attempt)],
           ...(run.concurrency_group ? [["Group", run.concurrency_group] as [string, string]] : []),
           ...(run.cancel_reason ? [["Cancelled for", run.cancel_reason] as [string, string]] : []),

@@ -1,0 +1,124 @@
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+
+import type { AuditEntry } from "@/api/types";
+import { Facts } from "@/components/card";
+import { exact } from "@/components/format";
+import { JsonView } from "@/components/json-view";
+import { Modal } from "@/components/modal";
+import { StateBadge } from "@/components/state-badge";
+import { Table, type Column } from "@/components/table";
+import { Ago } from "@/components/time";
+import { Who } from "@/components/who";
+
+const LINK = "text-accent hover:underline";
+
+export function AuditTable({ entries }: { entries: AuditEntry[] }) {
+  const [shown, show] = useState<AuditEntry | null>(null);
+  const columns: Column<AuditEntry>[] = [
+    {
+      header: "When",
+      cell: (entry) => (
+        <span className="text-soft">
+          <Ago at={entry.at} />
+        </span>
+      ),
+    },
+    { header: "Who", cell: (entry) => <Who id={entry.actor} /> },
+    {
+      header: "What",
+      cell: (entry) => (
+        <button type="button" onClick={() => show(entry)} className={`font-medium ${LINK}`}>
+          {entry.verb}
+        </button>
+      ),
+    },
+    {
+      header: "Target",
+      wide: true,
+      cell: (entry) => (
+        <span className="inline-block max-w-64 truncate align-bottom" title={entry.target}>
+          {entry.target}
+        </span>
+      ),
+    },
+    {
+      header: "Why",
+      grow: true,
+      wide: true,
+      cell: (entry) => <span className="text-soft">{entry.reason}</span>,
+    },
+    { header: "Outcome", cell: (entry) => <StateBadge state={entry.outcome} /> },
+    {
+      header: "Position",
+      numeric: true,
+      wide: true,
+      cell: (entry) => entry.position ?? <span className="text-soft">soon</span>,
+    },
+  ];
+  return (
+    <>
+      <Table label="Audit trail" columns={columns} rows={entries} rowKey={(entry) => String(entry.id)} />
+      {shown && (
+        <Modal side title={shown.verb} onClose={() => show(null)}>
+          <div className="-m-4 flex flex-col">
+            <Facts
+              items={[
+                ["Who", shown.actor],
+                ["What", shown.verb],
+                [
+                  "Target",
+                  <span key="target" className="break-all">
+                    {shown.target}
+                  </span>,
+                ],
+                ["Outcome", <StateBadge key="outcome" state={shown.outcome} />],
+                ["Why", shown.reason || "–"],
+                ["When", exact(shown.at)],
+                ["Entry", String(shown.id)],
+                ["Position", shown.position === null ? "not chained yet" : String(shown.position)],
+                [
+                  "Hash",
+                  <code key="hash" className="font-mono text-xs break-all">
+                    {shown.hash ?? "–"}
+                  </code>,
+                ],
+                [
+                  "Decision",
+                  shown.decision_id ? (
+                    <Link
+                      key="decision"
+                      to="/decisions"
+                      search={{ decision: shown.decision_id }}
+                      className={LINK}
+                    >
+                      what the policies said
+                    </Link>
+                  ) : (
+                    "–"
+                  ),
+                ],
+                [
+                  "Correlation",
+                  shown.correlation_id ? (
+                    <Link
+                      key="correlation"
+                      to="/runs"
+                      search={{ correlation_id: shown.correlation_id }}
+                      className={`${LINK} font-mono text-xs break-all`}
+                    >
+                      {shown.correlation_id}
+                    </Link>
+                  ) : (
+                    "–"
+                  ),
+                ],
+              ]}
+            />
+            <JsonView value={shown.detail} label="detail" className="mx-4 mb-4" />
+          </div>
+        </Modal>
+      )}
+    </>
+  );
+}
