@@ -43,11 +43,10 @@ def hooks() -> FastAPI:
             yield
         await bus.close()
 
-    app = FastAPI(lifespan=lifespan)
+    app = endpoints.HookedApp(lifespan=lifespan)
     problem.install(app)
     app.add_middleware(BodyLimitMiddleware, limit=1 << 20, exempt=("/v1/hooks/",))
     app.add_middleware(CorrelationMiddleware)
-    endpoints.mount(app)
     return app
 
 

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from opsrail.events.rows import Message, read, unique
+from opsrail_sdk.contracts.alerts import FIRING, numbered_ids
 
 ORG = "0190a5c6-0000-7000-8000-00000000000a"
 RECEIVED = datetime(2026, 11, 21, 23, 59, 59, tzinfo=UTC)
@@ -83,3 +84,13 @@ def test_unique_keeps_the_first_of_each_identity() -> None:
     kept = unique(rows)
     assert [row.identity for row in kept] == [(ORG, "/s", "1"), (ORG, "/other", "1")]
     assert b"first" in kept[0].line
+
+
+def test_a_folded_notification_is_a_row_for_each_alert() -> None:
+    shared = {"specversion": "1.0", "id": ORG, "source": "/am", "type": FIRING, "time": RECEIVED.isoformat()}
+    alerts = [{"labels": {"alertname": name}} for name in ("one", "t\0o")]
+    rows, rejected = read(message(EVENT, ["alertmanager", shared, [0, 7], alerts], ["alertmanager", {}, [0], alerts]))
+    assert [row.identity[2] for row in rows] == ["1", *numbered_ids(ORG, [0, 7])]
+    assert b"t\xef\xbf\xbdo" in rows[2].line
+    assert orjson.loads(rows[1].rejected("no").body)["data"]["name"] == "one"
+    assert [(one.position, orjson.loads(one.body)[0]) for one in rejected] == [(3, "alertmanager")]

@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from fastapi import FastAPI
 
 from opsrail import problem
 from opsrail.hooks import endpoints
@@ -71,9 +70,8 @@ class Hooks:
 async def hooks(settings: Settings) -> AsyncIterator[Hooks]:
     bus = await Bus.connect(settings.nats.url.get_secret_value(), name="test")
     await ensure_streams(bus.js, replicas=1)
-    app = FastAPI()
+    app = endpoints.HookedApp()
     problem.install(app)
-    endpoints.mount(app)
     limits = HookSettings(max_body=4096, max_batch=200_000, bus_patience=timedelta(milliseconds=500))
     async with Intake.running(Connections(), bus, limits) as intake:
         app.state.intake = intake

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from opsrail.hooks.delivery import Delivery, NotUnderstood
 from opsrail.hooks.normalisers import SENDERS, normalise
-from opsrail.hooks.normalisers.alert import FIRING, RESOLVED, severity
 from opsrail.hooks.normalisers.datadog import TEMPLATE
 from opsrail.hooks.service import stamp
+from opsrail_sdk.contracts.alerts import FIRING, RESOLVED, numbered_ids, severity
 from opsrail_sdk.contracts.cloudevent import CloudEvent, decode_batch, derived_id
 
 from .conftest import CONNECTION, RECEIVED, Normalise
@@ -50,13 +50,14 @@ def test_any_json_becomes_valid_events_or_a_reason(kind: str, payload: Any, even
     )
     try:
         found = normalise(delivery)
-        encoded = stamp(delivery, found, str(uuid.UUID(int=1)))
+        encoded = stamp(delivery, found, str(uuid.UUID(int=1)), room=1 << 20)
     except NotUnderstood:
         return
     assert found.events or found.ignored
-    for (type_, body), event_id in zip(encoded, [one["id"] for one in found.events], strict=True):
-        (decoded,) = decode_batch(body)
-        assert (decoded.type, decoded.id, decoded.orgid) == (type_, event_id, str(uuid.UUID(int=1)))
+    org = str(uuid.UUID(int=1))
+    travelled = [(type_, event) for type_, body in encoded for event in decode_batch(b"[" + body + b"]")]
+    assert all((event.type, event.orgid) == (type_, org) for type_, event in travelled)
+    assert [event.id for _, event in travelled] == found.ids() == [event["id"] for event in found.events]
 
 
 @pytest.mark.parametrize("kind", sorted(SENDERS))
@@ -72,7 +73,7 @@ def test_nesting_that_json_reads_but_the_bus_cannot_carry_is_refused() -> None:
         kind="github", connection_id=CONNECTION, body=body, headers={"x-github-event": "x"}, received_at=RECEIVED
     )
     with pytest.raises(NotUnderstood, match="cannot be kept"):
-        stamp(delivery, normalise(delivery), "o")
+        stamp(delivery, normalise(delivery), "o", room=1 << 20)
 
 
 def test_ids_are_derived_from_the_delivery_and_repeat() -> None:
@@ -86,15 +87,16 @@ def test_ids_are_derived_from_the_delivery_and_repeat() -> None:
         )
         return [event["id"] for event in normalise(delivery).events]
 
-    assert ids("one") == ids("one") == [derived_id(CONNECTION, "one", "0")]
+    assert ids("one") == ids("one") == numbered_ids(derived_id(CONNECTION, "one"), [0])
     assert ids("one") != ids("two")
 
 
-def test_event_id_is_the_contracts_derived_id() -> None:
+def test_event_ids_are_the_deliverys_counted_up() -> None:
     delivery = Delivery(kind="x", connection_id="c", body=b"", headers={}, received_at=RECEIVED, delivery_id="ü")
-    for index in (0, 1, 9, 10, 12345):
-        assert delivery.event_id(index) == derived_id("c", "ü", str(index))
-        assert uuid.UUID(delivery.event_id(index)).version == 5
+    ids = [delivery.event_id(index) for index in range(1000)]
+    assert len({*ids, delivery.correlation_id}) == 1001
+    assert all(uuid.UUID(event_id).version == 5 for event_id in ids)
+    assert numbered_ids("6f1a3c52-7d0b-5f57-9a53-ffffffffffff", [0, 1])[1] == "6f1a3c52-7d0b-5f57-9a53-000000000001"
 
 
 def test_gitlab_hooks_that_share_an_event_uuid_stay_apart() -> None:
@@ -172,6 +174,19 @@ def test_alertmanager(normalised: Normalise) -> None:
     }
     assert resolved.data["ends_at"] == "2026-11-21T11:00:00Z"
     assert resolved.time == datetime(2026, 11, 21, 11, tzinfo=UTC)
+
+
+def test_a_notification_that_no_message_holds_travels_event_by_event() -> None:
+    body = orjson.dumps({"alerts": [ALERT] * 3 + [ALERT | {"status": "resolved"}]})
+    delivery = Delivery(kind="alertmanager", connection_id=CONNECTION, body=body, headers={}, received_at=RECEIVED)
+    found = normalise(delivery)
+    whole, single = (stamp(delivery, found, "o", room=room) for room in (1 << 20, 1000))
+    assert [type_ for type_, _ in whole] == [FIRING, RESOLVED]
+    assert [type_ for type_, _ in single] == [FIRING, FIRING, FIRING, RESOLVED]
+    one, other = (
+        [event for _, entry in entries for event in decode_batch(b"[" + entry + b"]")] for entries in (whole, single)
+    )
+    assert one == other
 
 
 def test_alerts_without_fingerprint_get_one_from_their_labels(normalised: Normalise) -> None:
@@ -308,7 +323,7 @@ def test_cloudevents_that_break_the_specification_are_refused_whole(change: dict
     headers = {"content-type": "application/cloudevents-batch+json"}
     delivery = Delivery(kind="cloudevents", connection_id="c", body=body, headers=headers, received_at=RECEIVED)
     with pytest.raises(NotUnderstood, match=reason):
-        stamp(delivery, normalise(delivery), "o")
+        stamp(delivery, normalise(delivery), "o", room=1 << 20)
 
 
 def test_a_repeat_within_a_batch_is_ignored(normalised: Normalise) -> None:

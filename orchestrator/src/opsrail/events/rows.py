@@ -12,6 +12,8 @@ from uuid import UUID
 
 import orjson
 
+from opsrail_sdk.contracts.alerts import unfolded
+
 COLUMNS = (
     "org_id",
     "received_on",
@@ -75,8 +77,7 @@ class Row(NamedTuple):
 
     def rejected(self, reason: str) -> Rejected:
         message = self.message
-        event = orjson.loads(message.body)
-        body = orjson.dumps(event[self.position] if isinstance(event, list) else event)
+        body = orjson.dumps(unfolded(orjson.loads(message.body))[self.position])
         return Rejected(
             self.identity[0], message.sequence, self.position, message.subject, reason, body, message.received_at
         )
@@ -100,7 +101,7 @@ def read(message: Message) -> tuple[list[Row], list[Rejected]]:
             message.received_at,
         )
         return [], [unread]
-    events = parsed if isinstance(parsed, list) else [parsed]
+    events = unfolded(parsed)
     if b"\\u0000" in message.body:
         events = [_without_nul(event) for event in events]
     rows: list[Row] = []

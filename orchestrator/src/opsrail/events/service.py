@@ -35,7 +35,7 @@ async def publish(bus: Bus, principal: Principal, headers: Mapping[str, str], bo
     )
     try:
         found = cloudevents.normalise(delivery)
-        encoded = stamp(delivery, found, str(principal.org_id))
+        encoded = stamp(delivery, found, str(principal.org_id), bus.max_payload)
     except NotUnderstood as error:
         raise Invalid(str(error), code="not_understood") from error
     if len(encoded) > MAX_EVENTS:
@@ -43,7 +43,7 @@ async def publish(bus: Bus, principal: Principal, headers: Mapping[str, str], bo
     by_type: dict[str, list[bytes]] = {}
     for type_, event in encoded:
         by_type.setdefault(type_, []).append(event)
-    ids = [event["id"] for event in found.events]
+    ids = found.ids()
     try:
         for type_, events in by_type.items():
             await bus.publish(

@@ -13,14 +13,13 @@ from urllib.parse import parse_qs
 
 import orjson
 
+from opsrail_sdk.contracts.alerts import numbered_ids, unfolded
 from opsrail_sdk.contracts.cdevents import cdevent
-from opsrail_sdk.contracts.cloudevent import NAMESPACE
+from opsrail_sdk.contracts.cloudevent import derived_id
 
 Event = dict[str, Any]
 """A CloudEvent as JSON-ready mapping, before the platform's own extension attributes are set."""
 
-_VARIANT = {f"{digit:x}": "89ab"[digit & 3] for digit in range(16)}
-"""The hex digit of a UUID that holds its variant, RFC 9562 section 4.1."""
 _UNSAFE = re.compile(r"[^a-z0-9_]+")
 _MAX_WORD = 64
 
@@ -36,7 +35,6 @@ class Delivery:
     """
 
     __slots__ = (
-        "_ids",
         "body",
         "connection_id",
         "correlation_id",
@@ -65,12 +63,8 @@ class Delivery:
         self.received_at = received_at
         self.settings: Mapping[str, Any] = settings or {}
         self.delivery_id = delivery_id or _delivery_id(headers, body)
-        self._ids = hashlib.sha1(
-            NAMESPACE.bytes + f"{connection_id}\x1f{self.delivery_id}".encode(), usedforsecurity=False
-        )
-        self.correlation_id = _uuid5(self._ids.hexdigest())
-        """The same for every repeat of this delivery: ``derived_id(connection, delivery)``."""
-        self._ids.update(b"\x1f")
+        self.correlation_id = derived_id(connection_id, self.delivery_id)
+        """The same for every repeat of this delivery."""
 
     @property
     def urn(self) -> str:
@@ -78,10 +72,7 @@ class Delivery:
         return f"urn:opsrail:connection:{self.connection_id}"
 
     def event_id(self, index: int) -> str:
-        """``derived_id(connection, delivery, index)``, with the common part hashed once."""
-        state = self._ids.copy()
-        state.update(b"%d" % index)
-        return _uuid5(state.hexdigest())
+        return numbered_ids(self.correlation_id, (index,))[0]
 
     def json(self) -> Any:
         """The payload.
@@ -109,11 +100,6 @@ class Delivery:
         return payload
 
 
-def _uuid5(digest: str) -> str:
-    """The UUID, version 5, of a SHA-1 in hex, as ``uuid.uuid5`` makes it."""
-    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{_VARIANT[digest[16]]}{digest[17:20]}-{digest[20:32]}"
-
-
 _DELIVERY_HEADERS = ("x-github-delivery", "idempotency-key", "webhook-id", "x-amz-sns-message-id")
 
 
@@ -125,7 +111,7 @@ def _delivery_id(headers: Mapping[str, str], body: bytes) -> str:
     for name in _DELIVERY_HEADERS:
         if value := headers.get(name):
             return value
-    digest = hashlib.sha256(body).hexdigest()
+    digest = hashlib.blake2b(body, digest_size=32).hexdigest()
     shared = headers.get("x-gitlab-event-uuid")
     return f"{shared}:{digest}" if shared else digest
 
@@ -141,18 +127,64 @@ def _form_payload(body: bytes) -> bytes:
     return fields["payload"][0].encode()
 
 
-class Normalised:
-    """What came of a delivery: events, in order, and reasons for what was left out."""
+class Folded:
+    """Alerts of one notification that stand for an event each; see ``opsrail_sdk.contracts.alerts``.
 
-    __slots__ = ("_delivery", "events", "ignored")
+    ``alerts`` are kept by their place in the notification.
+    """
+
+    __slots__ = ("alerts", "sender", "source", "type")
+
+    def __init__(self, sender: str, type_: str, *, source: str, alerts: Mapping[int, dict[str, Any]]) -> None:
+        self.sender = sender
+        self.type = type_
+        self.source = source
+        self.alerts = alerts
+
+    def entry(self, delivery: Delivery, stamps: Mapping[str, str]) -> list[Any]:
+        """What travels; ``stamps`` are the platform's attributes."""
+        shared = {
+            "specversion": "1.0",
+            "id": delivery.correlation_id,
+            "source": self.source,
+            "type": self.type,
+            "time": delivery.received_at.isoformat(),
+            "datacontenttype": "application/json",
+            **stamps,
+        }
+        return [self.sender, shared, list(self.alerts), list(self.alerts.values())]
+
+
+class Normalised:
+    """What came of a delivery: events, by themselves or folded, in order; and reasons for what was left out."""
+
+    __slots__ = ("_delivery", "entries", "ignored")
 
     def __init__(self, delivery: Delivery) -> None:
         self._delivery = delivery
-        self.events: list[Event] = []
+        self.entries: list[Event | Folded] = []
         self.ignored: list[str] = []
+
+    @property
+    def events(self) -> list[Event]:
+        """All of them by themselves."""
+        return unfolded([one.entry(self._delivery, {}) if isinstance(one, Folded) else one for one in self.entries])
+
+    def ids(self) -> list[str]:
+        """The ids of ``events``, without making these."""
+        found: list[str] = []
+        for one in self.entries:
+            found += (
+                numbered_ids(self._delivery.correlation_id, one.alerts) if isinstance(one, Folded) else [one["id"]]
+            )
+        return found
 
     def ignore(self, reason: str) -> None:
         self.ignored.append(reason)
+
+    def fold(self, sender: str, type_: str, *, source: str, alerts: Mapping[int, dict[str, Any]]) -> None:
+        """Alerts, by their place in the notification, as an event each. No other events may be in this delivery."""
+        self.entries.append(Folded(sender, type_, source=source, alerts=alerts))
 
     def add(
         self,
@@ -167,7 +199,7 @@ class Normalised:
         delivery = self._delivery
         event: Event = {
             "specversion": "1.0",
-            "id": delivery.event_id(len(self.events)),
+            "id": delivery.event_id(len(self.entries)),
             "source": source,
             "type": type_,
             "time": time or delivery.received_at,
@@ -176,7 +208,7 @@ class Normalised:
         }
         if subject:
             event["subject"] = subject
-        self.events.append(event)
+        self.entries.append(event)
 
     def cdevent(
         self,
@@ -192,7 +224,7 @@ class Normalised:
         delivery = self._delivery
         event = cdevent(
             name,
-            id=delivery.event_id(len(self.events)),
+            id=delivery.event_id(len(self.entries)),
             source=source,
             subject_id=subject_id,
             subject_source=source,
@@ -200,7 +232,7 @@ class Normalised:
             time=time or delivery.received_at,
             custom_data=custom_data,
         )
-        self.events.append(event.to_dict())
+        self.entries.append(event.to_dict())
 
     def generic(
         self,

@@ -1,6 +1,6 @@
 """``POST /v1/hooks/{connection}``. Plain ASGI, in front of routing and middleware: the hot path has no time for them.
 
-``mount`` puts it there; ``OPENAPI_PATHS`` describes it, since FastAPI cannot see it.
+``HookedApp`` is an application that has it there; ``OPENAPI_PATHS`` describes it, since FastAPI cannot see it.
 """
 
 import uuid
@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from psycopg import Error as DriverError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from opsrail.errors import NotFound, OrchestratorError, TooLarge, Unavailable
 from opsrail.hooks import metrics
@@ -30,49 +30,43 @@ class _Disconnected(Exception):
     """The sender went away before its body was whole."""
 
 
-def mount(app: FastAPI) -> None:
-    """Take over the hook path. Call it after all other middleware was added, so that this comes first.
-
-    ``app.state.intake`` has to hold the ``Intake`` by the time of the first delivery.
-    """
-    app.add_middleware(HookGate)
-
-
-class HookGate:
-    """Answers deliveries, and passes everything else on."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+class HookedApp(FastAPI):
+    """FastAPI behind hooks. ``state.intake`` has to hold the ``Intake`` by the time of the first delivery."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(PREFIX) or "/" in scope["path"][len(PREFIX) :]:
-            await self._app(scope, receive, send)
-            return
-        intake: Intake = scope["app"].state.intake
-        kind = "unknown"
-        try:
-            if scope["method"] != "POST":
-                raise MethodNotAllowed("only POST", headers={"Allow": "POST"})
-            connection = await intake.connections.get(scope["path"][len(PREFIX) :])
-            if connection is None:
-                raise NotFound("no such connection, or it takes no hooks")
-            kind = connection.kind
-            scope.setdefault("state", {})["hook"] = connection
-            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-            body = await _read(receive, headers, intake.limit(kind, headers.get("content-type", "")))
-            accepted = await intake.accept(connection, headers, body, datetime.now(UTC))
-        except OrchestratorError as error:
-            await _refuse(error, kind, scope, receive, send)
-        except (SQLAlchemyError, DriverError, TimeoutError):
-            away = Unavailable("the connection cannot be looked up now", headers={"Retry-After": "5"})
-            await _refuse(away, kind, scope, receive, send)
-        except _Disconnected:
-            metrics.DELIVERIES.labels(kind, "disconnected").inc()
-        except Exception:
-            log.exception("hook.failed", kind=kind)
-            await _refuse(OrchestratorError("something went wrong on our side"), kind, scope, receive, send)
+        path: str = scope.get("path", "")
+        if scope["type"] == "http" and path.startswith(PREFIX) and "/" not in (connection_id := path[len(PREFIX) :]):
+            scope["app"] = self
+            await _deliver(self.state.intake, connection_id, scope, receive, send)
         else:
-            await _answer(accepted, send)
+            await super().__call__(scope, receive, send)
+
+
+async def _deliver(intake: Intake, connection_id: str, scope: Scope, receive: Receive, send: Send) -> None:
+    kind = "unknown"
+    try:
+        if scope["method"] != "POST":
+            raise MethodNotAllowed("only POST", headers={"Allow": "POST"})
+        connection = await intake.connections.get(connection_id)
+        if connection is None:
+            raise NotFound("no such connection, or it takes no hooks")
+        kind = connection.kind
+        scope.setdefault("state", {})["hook"] = connection
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        body = await _read(receive, headers, intake.limit(kind, headers.get("content-type", "")))
+        accepted = await intake.accept(connection, headers, body, datetime.now(UTC))
+    except OrchestratorError as error:
+        await _refuse(error, kind, scope, receive, send)
+    except (SQLAlchemyError, DriverError, TimeoutError):
+        away = Unavailable("the connection cannot be looked up now", headers={"Retry-After": "5"})
+        await _refuse(away, kind, scope, receive, send)
+    except _Disconnected:
+        metrics.DELIVERIES.labels(kind, "disconnected").inc()
+    except Exception:
+        log.exception("hook.failed", kind=kind)
+        await _refuse(OrchestratorError("something went wrong on our side"), kind, scope, receive, send)
+    else:
+        await _answer(accepted, send)
 
 
 class MethodNotAllowed(OrchestratorError):

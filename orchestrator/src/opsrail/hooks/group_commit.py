@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 
 import structlog
 
@@ -23,6 +24,9 @@ log = structlog.get_logger()
 _HEADERS = {"Content-Type": BATCH_CONTENT_TYPE}
 _HEADERS_ROOM = 4096
 """Bytes of a message left for the headers, which count towards the server's limit."""
+
+
+_subject = lru_cache(4096)(subjects.event)
 
 
 class BusAway(Exception):
@@ -81,6 +85,11 @@ class GroupCommit:
         self._work = asyncio.Event()
         self._rounds: set[asyncio.Task[None]] = set()
 
+    @property
+    def room(self) -> int:
+        """Most bytes that one event, or one folded notification, may have."""
+        return self._publisher.max_payload - _HEADERS_ROOM - 2
+
     async def submit(self, org: str, events: Sequence[tuple[str, bytes]]) -> None:
         """Return once every event, given as type and JSON, is on disk.
 
@@ -91,18 +100,14 @@ class GroupCommit:
         size = sum(len(encoded) for _, encoded in events)
         if not events:
             return
-        room = self._publisher.max_payload - _HEADERS_ROOM
-        if max(len(encoded) for _, encoded in events) + 2 > room:
+        room = self.room
+        if max(len(encoded) for _, encoded in events) > room:
             raise TooBigForBus
         if self._pending + size > self._max_pending:
             raise BusAway("too much is waiting for the bus already")
         waiter = _Waiter(asyncio.get_running_loop().create_future(), 0)
-        named: dict[str, str] = {}
         for type_, encoded in events:
-            subject = named.get(type_)
-            if subject is None:
-                subject = named[type_] = subjects.event(org, type_)
-            self._place(subject, encoded, room, waiter)
+            self._place(_subject(org, type_), encoded, room, waiter)
         self._pending += size
         self._work.set()
         try:
@@ -112,7 +117,7 @@ class GroupCommit:
 
     def _place(self, subject: str, encoded: bytes, room: int, waiter: _Waiter) -> None:
         message = self._open.get(subject)
-        if message is not None and message.size + len(encoded) + 1 > room:
+        if message is not None and message.size + len(encoded) + 1 > room + 2:
             self._full.append(self._open.pop(subject))
             message = None
         if message is None:

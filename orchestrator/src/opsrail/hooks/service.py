@@ -12,12 +12,13 @@ import orjson
 
 from opsrail.errors import Invalid, TooLarge, Unauthenticated, Unavailable
 from opsrail.hooks import metrics
-from opsrail.hooks.delivery import Delivery, Event, Normalised, NotUnderstood
+from opsrail.hooks.delivery import Delivery, Event, Folded, Normalised, NotUnderstood
 from opsrail.hooks.group_commit import BusAway, GroupCommit, TooBigForBus
 from opsrail.hooks.normalisers import normalise
 from opsrail.hooks.ports import ConnectionCache, EventPublisher, HookConnection
 from opsrail.hooks.settings import HookSettings
 from opsrail.hooks.signatures import BASIC_KINDS, Verdict, verify
+from opsrail_sdk.contracts.alerts import unfolded
 from opsrail_sdk.contracts.cloudevent import BATCH_CONTENT_TYPE
 
 _TRACEPARENT = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
@@ -95,7 +96,7 @@ class Intake:
         )
         try:
             found = normalise(delivery)
-            encoded = stamp(delivery, found, connection.org_id)
+            encoded = stamp(delivery, found, connection.org_id, self._commit.room)
         except NotUnderstood as error:
             raise Invalid(str(error), code="not_understood") from error
         try:
@@ -106,47 +107,65 @@ class Intake:
             raise Unavailable(
                 "the bus is away; send the delivery again", code="bus_away", headers={"Retry-After": "5"}
             ) from error
-        metrics.accepted(connection.kind, len(encoded))
-        return Accepted([event["id"] for event in found.events], found.ignored, delivery.correlation_id)
+        ids = found.ids()
+        metrics.accepted(connection.kind, len(ids))
+        return Accepted(ids, found.ignored, delivery.correlation_id)
 
 
-def stamp(delivery: Delivery, found: Normalised, org_id: str) -> list[tuple[str, bytes]]:
-    """Type and JSON of each event, with the platform's extension attributes set.
+def stamp(delivery: Delivery, found: Normalised, org_id: str, room: int) -> list[tuple[str, bytes]]:
+    """Type and JSON of each event or folded notification, with the platform's extension attributes set.
+
+    A notification that is larger than ``room``, in bytes, is unfolded.
 
     Raises:
         NotUnderstood: an event cannot travel: nested too deeply, or attributes too long for a subject or an index.
     """
     correlation = delivery.correlation_id
-    trace = _traceparent(delivery.headers.get("traceparent"), correlation)
+    platform = {"orgid": org_id, "connectionid": delivery.connection_id}
+    stamps = {
+        **platform,
+        "correlationid": correlation,
+        "traceparent": _traceparent(delivery.headers.get("traceparent"), correlation),
+    }
     encoded = []
     try:
-        for event in found.events:
-            _check_lengths(event)
-            _stamp_one(event, org_id, delivery.connection_id, correlation, trace)
-            encoded.append((event["type"], orjson.dumps(event)))
+        for one in found.entries:
+            if isinstance(one, Folded):
+                encoded += _stamp_folded(delivery, one, stamps, room)
+            else:
+                encoded.append(_encoded({**stamps, **one, **platform}))
     except TypeError as error:
         raise NotUnderstood(f"the body cannot be kept: {error}") from error
     return encoded
 
 
-def _check_lengths(event: Event) -> None:
-    if (
-        len(event["type"]) + len(event["source"]) < MAX_TYPE
-        and "correlationid" not in event
-        and event["source"].isascii()
-    ):
+def _stamp_folded(
+    delivery: Delivery, folded: Folded, stamps: Mapping[str, str], room: int
+) -> list[tuple[str, bytes]]:
+    entry = folded.entry(delivery, stamps)
+    _check_lengths(folded.type, folded.source)
+    body = orjson.dumps(entry)
+    if len(body) > room:
+        return [_encoded(event) for event in unfolded([entry])]
+    return [(folded.type, body)]
+
+
+def _encoded(event: Event) -> tuple[str, bytes]:
+    _check_lengths(event["type"], event["source"], event["correlationid"])
+    return event["type"], orjson.dumps(event)
+
+
+def _check_lengths(type_: str, source: str, correlation: str = "") -> None:
+    if len(type_) + len(source) + len(correlation) < MAX_TYPE and source.isascii():
         return
-    for name, limit in (("type", MAX_TYPE), ("source", MAX_SOURCE), ("correlationid", MAX_CORRELATION)):
-        value = event.get(name, "")
+    named = (
+        ("type", type_, MAX_TYPE),
+        ("source", source, MAX_SOURCE),
+        ("correlationid", correlation, MAX_CORRELATION),
+    )
+    for name, value, limit in named:
         if len(value) > limit or (not value.isascii() and len(value.encode()) > limit):
             raise NotUnderstood(f"{name} has more than {limit} bytes")
-
-
-def _stamp_one(event: Event, org_id: str, connection_id: str, correlation: str, trace: str) -> None:
-    event["orgid"] = org_id
-    event["connectionid"] = connection_id
-    event.setdefault("correlationid", correlation)
-    event.setdefault("traceparent", trace)
 
 
 def _traceparent(given: str | None, correlation: str) -> str:

@@ -16,6 +16,7 @@ from opsrail.stream import sse, tail
 from opsrail.stream.position import Position
 from opsrail_sdk.bus import Bus
 from opsrail_sdk.contracts import subjects
+from opsrail_sdk.contracts.alerts import unfolded
 
 log = structlog.get_logger()
 
@@ -95,7 +96,7 @@ def _items(message: Msg) -> list[dict[str, Any]]:
     except orjson.JSONDecodeError:
         log.warning("stream.unreadable", subject=message.subject)
         return []
-    return [item for item in (body if isinstance(body, list) else [body]) if isinstance(item, dict)]
+    return [item for item in unfolded(body) if isinstance(item, dict)]
 
 
 def _together(told: list[tuple[str, Any]], position: Position) -> bytes:

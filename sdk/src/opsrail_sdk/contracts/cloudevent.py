@@ -11,6 +11,8 @@ from typing import Annotated, Any
 import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 
+from opsrail_sdk.contracts.alerts import unfolded
+
 BATCH_CONTENT_TYPE = "application/cloudevents-batch+json"
 CONTENT_TYPE = "application/cloudevents+json"
 
@@ -68,11 +70,10 @@ def encode_batch(events: Sequence[CloudEvent]) -> bytes:
 
 
 def decode_batch(body: bytes) -> list[CloudEvent]:
-    """The events of a batch, or of a single structured event.
+    """The events of a batch, its folded notifications unfolded; or of a single structured event.
 
     Raises:
         pydantic.ValidationError: an event breaks the specification.
         ValueError: the body is not JSON.
     """
-    parsed = orjson.loads(body)
-    return _BATCH.validate_python(parsed if isinstance(parsed, list) else [parsed])
+    return _BATCH.validate_python(unfolded(orjson.loads(body)))

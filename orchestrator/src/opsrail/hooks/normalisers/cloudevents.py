@@ -45,7 +45,7 @@ def normalise(delivery: Delivery) -> Normalised:
             out.ignore(f"event {position} repeats another of the same batch")
         else:
             seen.add(event["id"])
-            out.events.append(event)
+            out.entries.append(event)
     if not found:
         out.ignore("the batch is empty")
     return out

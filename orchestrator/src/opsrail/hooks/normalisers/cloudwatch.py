@@ -10,8 +10,9 @@ from urllib.parse import quote
 import orjson
 
 from opsrail.hooks.delivery import Delivery, Normalised
-from opsrail.hooks.normalisers.alert import add_alert, fingerprint
+from opsrail.hooks.normalisers.alert import add_alert
 from opsrail.hooks.reading import dig, moment, objects, text, uri
+from opsrail_sdk.contracts.alerts import fingerprint
 
 Payload = dict[str, Any]
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from opsrail.hooks.delivery import Delivery, Normalised, NotUnderstood
-from opsrail.hooks.normalisers.alert import add_alert, fingerprint, severity
+from opsrail.hooks.normalisers.alert import add_alert
 from opsrail.hooks.reading import dig, moment, text, texts
+from opsrail_sdk.contracts.alerts import fingerprint, severity
 
 TEMPLATE = {
     "id": "$ID",

@@ -36,7 +36,7 @@ def normalise(delivery: Delivery) -> Normalised:
     mapping = _MAPPINGS.get(event)
     if mapping is not None:
         mapping(out, payload)
-    if not out.events and not out.ignored:
+    if not out.entries and not out.ignored:
         out.generic(event, payload.get("action"), source=_source(payload), subject=_name(payload), data=payload)
     return out
 

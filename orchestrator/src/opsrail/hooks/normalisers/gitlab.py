@@ -37,7 +37,7 @@ def normalise(delivery: Delivery) -> Normalised:
     mapping = _MAPPINGS.get(event)
     if mapping is not None:
         mapping(out, payload)
-    if not out.events:
+    if not out.entries:
         action = dig(payload, "object_attributes", "action") or payload.get("action")
         name, source = _name(payload), uri(dig(payload, "project", "web_url"))
         out.generic(event, action, source=source, subject=name, data=payload)

@@ -6,11 +6,11 @@ https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-
 from typing import Any
 
 from opsrail.hooks.delivery import Delivery, Normalised, NotUnderstood
-from opsrail.hooks.normalisers.alert import add_alert, fingerprint, severity
-from opsrail.hooks.normalisers.alertmanager import add_alerts
-from opsrail.hooks.reading import objects, text, uri
+from opsrail.hooks.normalisers.alert import add_alert
+from opsrail.hooks.normalisers.alertmanager import fold_alerts
+from opsrail.hooks.reading import objects, text
+from opsrail_sdk.contracts.alerts import GRAFANA, fingerprint, severity
 
-_DETAILS = ("dashboardURL", "panelURL", "silenceURL", "imageURL", "values", "valueString")
 _LEGACY_STATES = {"alerting": True, "no_data": True, "ok": False}
 
 
@@ -23,8 +23,7 @@ def normalise(delivery: Delivery) -> Normalised:
     payload = delivery.json_object()
     out = Normalised(delivery)
     if "alerts" in payload:
-        source = uri(payload.get("externalURL")) or delivery.urn
-        add_alerts(out, payload, kind="grafana", source=source, details=_DETAILS)
+        fold_alerts(out, payload, sender=GRAFANA, urn=delivery.urn)
     elif "ruleName" in payload or "ruleId" in payload:
         _legacy(out, delivery, payload)
     else:
@@ -56,7 +55,7 @@ def _legacy(out: Normalised, delivery: Delivery, payload: dict[str, Any]) -> Non
         at=delivery.received_at,
         starts_at=delivery.received_at if firing else None,
         generator_url=text(payload.get("ruleUrl")),
-        kind="grafana",
+        kind=GRAFANA,
         source=delivery.urn,
         extra={"state": state, "eval_matches": matches[:100]},
     )
