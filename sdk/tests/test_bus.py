@@ -152,14 +152,15 @@ async def test_objects_come_back_whole(bus: Bus, tmp_path: Path) -> None:
         _ = [chunk async for chunk in bus.objects.read(bucket, "r/a")]
 
 
-async def test_a_full_store_says_so_and_keeps_nothing(bus: Bus, tmp_path: Path) -> None:
+async def test_a_full_store_says_so_and_gives_back_what_came(bus: Bus, tmp_path: Path) -> None:
     await ensure_artifacts(bus.js, ORG, replicas=1, max_bytes=500_000)
     bucket = subjects.artifacts_bucket(ORG)
     file = tmp_path / "a.bin"
     file.write_bytes(bytes(2_000_000))
     with pytest.raises(Unavailable) as caught:
-        await bus.objects.store(bucket, "r/a", file)
+        await bus.objects.store(bucket, "r/a", file, upload="u1")
     assert caught.value.code == "storage_full"
+    await bus.objects.discard(bucket, "u1")
     assert (await bus.js.stream_info(f"OBJ_{bucket}")).state.messages == 0
 
 

@@ -14,7 +14,6 @@ from opsrail_sdk.bus import Bus
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.cloudevent import CloudEvent, encode_batch
 from opsrail_sdk.contracts.manifest import SubscriptionSpec
-from opsrail_sdk.event_handling import GIVEN_UP
 from opsrail_sdk.ledger import Ledger
 from opsrail_sdk.streams import consumer_config_for_events
 from opsrail_sdk.testing.harness import AgentHarness
@@ -91,14 +90,14 @@ async def test_same_id_from_another_source_is_another_event(harness: AgentHarnes
 async def test_what_may_pass_is_tried_again_and_the_rest_of_the_batch_is_not(harness: AgentHarness) -> None:
     await harness.deliver(note("before"), note("bad", fail="retryable", times=2), note("after"))
     assert (calls("before"), calls("bad"), calls("after")) == (1, 3, 1)
-    assert await harness.orchestration.events(GIVEN_UP) == []
+    assert await harness.orchestration.events(subjects.GIVEN_UP) == []
 
 
 @pytest.mark.parametrize(("kind", "attempts"), [("permanent", 1), ("retryable", 3), ("unexpected", 3)])
 async def test_what_never_works_is_given_up_and_told(harness: AgentHarness, kind: str, attempts: int) -> None:
     await harness.deliver(note("bad", fail=kind), note("good"))
     assert (calls("bad"), calls("good")) == (attempts, 1)
-    (told,) = await harness.orchestration.events(GIVEN_UP)
+    (told,) = await harness.orchestration.events(subjects.GIVEN_UP)
     assert told.data["event"]["id"] == "bad"
     assert "internal detail" not in told.model_dump_json()
 

@@ -1,7 +1,6 @@
 """The application: the one place where the parts of an orchestrator process are made and joined."""
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
@@ -22,6 +21,7 @@ from opsrail.auth.authenticator import Authenticator
 from opsrail.auth.guesses import Guesses
 from opsrail.auth.passwords import Passwords
 from opsrail.body_limit import BodyLimitMiddleware
+from opsrail.bus_credentials.refusals import BusRefusals
 from opsrail.connections.cache import ConnectionCache
 from opsrail.container import Container
 from opsrail.core_service import CoreService
@@ -30,8 +30,11 @@ from opsrail.db.engine import Database
 from opsrail.events.retention import Retention as EventsRetention
 from opsrail.hooks import endpoints as hooks
 from opsrail.hooks.service import Intake
+from opsrail.organisations.provision import provision_all
 from opsrail.ratelimit import RateLimiter
-from opsrail.sealing import Sealer, load_key
+from opsrail.secrets.keyring import Keyring
+from opsrail.secrets.resolver import Resolver
+from opsrail.secrets.roots.choice import root_of
 from opsrail.settings import Settings
 from opsrail.signing import Signer
 from opsrail.stream.hints import Hints
@@ -41,7 +44,6 @@ from opsrail.workers.projector import Projector
 from opsrail.workers.runner import Worker, Workers
 from opsrail.workers.runs import run_workers
 from opsrail_sdk.bus import Bus, ensure_streams
-from opsrail_sdk.streams import NoRoom, ensure_artifacts
 
 log = structlog.get_logger()
 
@@ -75,11 +77,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         container = await _build(settings, closing)
         app.state.container = container
         org_id = await bootstrap.ensure(settings, container.database)
-        await _make_artifact_store(container, org_id)
+        await provision_all(container)
         core = CoreService(container)
         await core.start()
         closing.push_async_callback(core.stop)
-        connections = ConnectionCache(container.database, container.sealer, container.bus)
+        bus_refusals = BusRefusals(container)
+        await bus_refusals.start()
+        closing.push_async_callback(bus_refusals.stop)
+        connections = ConnectionCache(container.database, container.keyring, container.bus)
         await connections.start()
         closing.push_async_callback(connections.close)
         intake = Intake.running(connections, container.bus, settings.hooks)
@@ -108,7 +113,8 @@ async def _build(settings: Settings, closing: AsyncExitStack) -> Container:
     bus = await Bus.connect(settings.nats.url.get_secret_value(), name="orchestrator")
     closing.push_async_callback(bus.close)
     await ensure_streams(bus.js, replicas=settings.nats.replicas)
-    sealer = Sealer(load_key(settings.data))
+    keyring = Keyring(database, root_of(settings.secrets, settings.data))
+    sealer = await keyring.sealer()
     signer = Signer(database, sealer, bus)
     await signer.refresh()
     hints = Hints(bus)
@@ -123,6 +129,8 @@ async def _build(settings: Settings, closing: AsyncExitStack) -> Container:
         redis=redis,
         bus=bus,
         sealer=sealer,
+        keyring=keyring,
+        resolver=Resolver(database, keyring, settings.secrets),
         authenticator=Authenticator(database, sealer, settings),
         limiter=RateLimiter(redis),
         guesses=Guesses(redis),
@@ -132,16 +140,6 @@ async def _build(settings: Settings, closing: AsyncExitStack) -> Container:
         refusals=refusals,
         signatory=Signatory(database, sealer),
     )
-
-
-async def _make_artifact_store(container: Container, org_id: uuid.UUID) -> None:
-    js, settings = container.bus.js, container.settings
-    try:
-        limit = settings.retention.artifact_bytes
-        await ensure_artifacts(js, str(org_id), replicas=settings.nats.replicas, max_bytes=limit)
-    except NoRoom as error:
-        log.warning("artifacts.unbounded", why=str(error), setting="OPSRAIL_RETENTION_ARTIFACT_BYTES")
-        await ensure_artifacts(js, str(org_id), replicas=settings.nats.replicas)
 
 
 def _workers(container: Container) -> list[Worker]:

@@ -23,7 +23,7 @@ BILL = (
 async def running(orchestrator: Orchestrator, endpoints: Endpoints, instance: str) -> AsyncIterator[None]:
     environment = {
         **os.environ,
-        "OPSRAIL_NATS_URL": endpoints.agent_nats_url,
+        "OPSRAIL_NATS_URL": endpoints.nats_url,
         "OPSRAIL_ORG": str(orchestrator.org_id),
         "OPSRAIL_AGENT_INSTANCE": instance,
     }

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from opsrail.embedded.agent_host import AgentHost
+from opsrail.embedded.bus_users import SharedLogin
 from opsrail.embedded.folder import DataFolder
 from opsrail.embedded.servers import Endpoints
 from opsrail.testing.orchestrator import empty_bus
@@ -65,8 +66,8 @@ async def field(endpoints: Endpoints, tmp_path: Path, monkeypatch: pytest.Monkey
     folder.open()
     bus = await Bus.connect(endpoints.nats_url, name="test")
     await ensure_streams(bus.js, replicas=1)
-    host = AgentHost(folder, changed=lambda _child: None)
-    await host.start(endpoints.nats_url, endpoints.agent_nats_url)
+    host = AgentHost(folder, credentials=SharedLogin(endpoints.nats_url), changed=lambda _child: None)
+    await host.start(endpoints.nats_url)
     field = Field(bus, host)
     yield field
     await field.forget()
@@ -123,7 +124,7 @@ async def test_agents_get_no_address_of_the_database(
     await field.want()
     (agent,) = await field.until(lambda ready: len(ready) == 1)
     environment = psutil.Process(agent.pid).environ()
-    assert environment["OPSRAIL_NATS_URL"] == endpoints.agent_nats_url
+    assert environment["OPSRAIL_NATS_URL"] == endpoints.nats_url
     assert "OPSRAIL_DATABASE_URL" not in environment
 
 

@@ -52,7 +52,7 @@ async def test_every_server_takes_work_and_keeps_it_over_kill_9(data: Path) -> N
         async with await psycopg.AsyncConnection.connect(plain(endpoints.migration_url)) as session:
             rows = await (await session.execute("SELECT n FROM kept")).fetchall()
         assert rows == [(7,)]
-        bus = await nats.connect(endpoints.agent_nats_url)
+        bus = await nats.connect(endpoints.nats_url)
         assert (await bus.jetstream().get_msg("KEPT", 1)).data == b"seven"
         await bus.close()
         cache = redis.from_url(endpoints.redis_url)

@@ -26,6 +26,7 @@ from opsrail_sdk import kv, objects, telemetry
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.cloudevent import BATCH_CONTENT_TYPE, CloudEvent, derived_id, encode_batch
 from opsrail_sdk.errors import AgentError, Unavailable, by_code
+from opsrail_sdk.login import BusClient, Login, Refusal, locks_out, refusal_in
 from opsrail_sdk.streams import consumer_config_for_actions, consumer_config_for_events, ensure_streams
 
 __all__ = [
@@ -47,6 +48,7 @@ ERROR_CODE_HEADER = "Nats-Service-Error-Code"
 
 _WRONG_SEQUENCE = frozenset({10071, 10164})
 _ATTEMPT = 5.0
+_PASSWORD = Login()
 _RECONNECT: Any = 0.2  # seconds; nats-py says int and means float
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -76,15 +78,19 @@ class Stored:
 class Bus:
     """A connection that comes back by itself, for ever.
 
-    ``reconnected`` holds what is called each time it did.
+    ``reconnected`` holds what is called each time it did, ``refused`` what is called with each thing that the
+    server kept us from. ``locked_out`` is set once the server no longer accepts our credential.
     """
 
     def __init__(self, client: Client) -> None:
         self.nc = client
         self.js: JetStreamContext = client.jetstream(timeout=_ATTEMPT)
-        self.kv = kv.Buckets(self.js)
+        self.kv = kv.Buckets(client, self.js)
         self.objects = objects.Objects(self.js)
         self.reconnected: set[Callable[[], Awaitable[None]]] = {self.kv.refresh}
+        self.refused: set[Callable[[Refusal], Awaitable[None]]] = set()
+        self.locked_out = asyncio.Event()
+        self.was_connected = False
 
     @classmethod
     async def connect(
@@ -93,6 +99,7 @@ class Bus:
         *,
         name: str,
         inbox_prefix: str | None = None,
+        login: Login = _PASSWORD,
         patience: timedelta = timedelta(seconds=30),
     ) -> Self:
         """Connect, waiting for the server if need be.
@@ -101,16 +108,30 @@ class Bus:
             url: one server, or several separated by commas; login and password in the URL.
             name: shown in the server's connection list.
             inbox_prefix: own prefix of reply subjects, which per-agent allow-lists are written against.
+            login: credential and TLS.
             patience: longest wait for a first connection.
 
         Raises:
             Unavailable: no server within ``patience``, or it refused the login.
+            ConfigInvalid: the credential file is no good.
         """
-        client = Client()
+        client = BusClient()
         bus = cls(client)
+        options = login.options()
 
         async def on_error(error: Exception) -> None:
-            log.debug("nats_error", error=repr(error))
+            if refusal := refusal_in(error):
+                log.warning("bus_refused", operation=refusal.operation, subject=refusal.subject)
+                for notify in tuple(bus.refused):
+                    await notify(refusal)
+            elif locks_out(error) and login.credentials is not None and bus.was_connected:
+                bus.locked_out.set()
+            else:
+                log.debug("nats_error", error=repr(error))
+
+        async def on_closed() -> None:
+            if locks_out(client.last_error):
+                bus.locked_out.set()
 
         async def on_disconnect() -> None:
             if not client.is_closed and not client.is_draining:
@@ -128,6 +149,7 @@ class Bus:
                     name=name,
                     inbox_prefix=inbox_prefix or f"_INBOX_{secrets.token_hex(8)}",
                     error_cb=on_error,
+                    closed_cb=on_closed,
                     disconnected_cb=on_disconnect,
                     reconnected_cb=on_reconnect,
                     max_reconnect_attempts=-1,
@@ -135,11 +157,14 @@ class Bus:
                     connect_timeout=5,
                     ping_interval=10,
                     pending_size=16 << 20,
+                    **options,
                 )
         except (TimeoutError, NatsError, OSError) as error:
             with suppress(Exception):
                 await client.close()
-            raise Unavailable(f"no connection to NATS: {error or 'timed out'}") from error
+            reason = client.last_error or error
+            raise Unavailable(f"no connection to NATS: {reason or 'timed out'}") from error
+        bus.was_connected = True
         return bus
 
     @property

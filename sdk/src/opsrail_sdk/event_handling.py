@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from opsrail_sdk import telemetry
 from opsrail_sdk.agent import Agent, Subscription
 from opsrail_sdk.bus import Bus
+from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.cloudevent import CloudEvent, decode_batch, derived_id
 from opsrail_sdk.errors import AgentError, PermanentError, RetryableError, Unavailable
 from opsrail_sdk.ledger import Ledger
@@ -25,7 +26,6 @@ from opsrail_sdk.live_context import LiveEventContext
 from opsrail_sdk.outcome import pause
 from opsrail_sdk.settings import AgentSettings
 
-GIVEN_UP = "io.opsrail.subscription.failed.v1"
 """Event that tells of an event which a listener could not handle."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -151,7 +151,7 @@ class EventHandler:
         told = CloudEvent(
             id=derived_id(self._agent.id, listener.spec.name, event.source, event.id),
             source=f"/agents/{self._agent.id}",
-            type=GIVEN_UP,
+            type=subjects.GIVEN_UP,
             subject=event.id,
             correlationid=event.correlationid,
             data={

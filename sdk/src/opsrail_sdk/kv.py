@@ -5,13 +5,17 @@ and its watcher ends for good when the server is away for longer than two of its
 """
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
+from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, KeyNotFoundError, NotFoundError
 from nats.js.kv import KeyValue
@@ -21,6 +25,8 @@ from opsrail_sdk.errors import Unavailable
 _WRONG_SEQUENCE = frozenset({10071, 10164})
 _REFRESH = timedelta(seconds=20)
 _AGAIN = timedelta(milliseconds=200)
+_SOON = (timedelta(milliseconds=20), timedelta(milliseconds=200), timedelta(seconds=1))
+"""Pauses after the word of a change that cannot be read yet: it is told before it is on disk."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -36,12 +42,16 @@ class Entry:
 class Buckets:
     """All buckets of one connection; made by ``streams.ensure_streams``."""
 
-    def __init__(self, js: JetStreamContext) -> None:
+    def __init__(self, client: Client, js: JetStreamContext) -> None:
+        self._client = client
         self._js = js
         self._watchers: set[KeyValue.KeyWatcher] = set()
+        self._followers: set[asyncio.Event] = set()
 
     async def refresh(self) -> None:
         """Begin every watch afresh; ``Bus`` calls it when the connection is back."""
+        for follower in self._followers:
+            follower.set()
         for watcher in tuple(self._watchers):
             await _stop(watcher)
 
@@ -116,16 +126,57 @@ class Buckets:
         except (NatsError, TimeoutError) as error:
             raise Unavailable(f"bucket {bucket} could not be written") from error
 
-    async def watch(self, bucket: str, keys: str = ">") -> AsyncGenerator[dict[str, bytes]]:
+    async def follow(self, bucket: str, key: str) -> AsyncGenerator[bytes | None]:
+        """One key's value (None where there is none), as it is now, and again after every change.
+
+        Never ends by itself. Needs no consumer at the server, as ``watch`` does: the key's own messages say that
+        it changed, and it is read again on each, when the connection comes back, and every 20 s.
+        """
+        heard = asyncio.Event()
+
+        async def hear(_message: Msg) -> None:
+            heard.set()
+
+        subscription = await self._client.subscribe(f"$KV.{bucket}.{key}", cb=hear)
+        self._followers.add(heard)
+        try:
+            shown: Entry | None = None
+            begun, pauses = False, iter(_SOON)
+            while True:
+                try:
+                    entry = await self.get(bucket, key)
+                except Unavailable as error:
+                    log.debug("follow_again", bucket=bucket, error=str(error))
+                    await asyncio.sleep(_AGAIN.total_seconds())
+                    continue
+                if not begun or entry != shown:
+                    begun, shown, pauses = True, entry, iter(())
+                    yield entry.value if entry else None
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(next(pauses, _REFRESH).total_seconds()):
+                        await heard.wait()
+                        heard.clear()
+                        pauses = iter(_SOON)
+        finally:
+            self._followers.discard(heard)
+            with suppress(NatsError):
+                await subscription.unsubscribe()
+
+    async def watch(
+        self, bucket: str, keys: str = ">", *, lifetime: timedelta | None = None
+    ) -> AsyncGenerator[dict[str, bytes]]:
         """All keys that match, as they are now, and again after every change.
 
         Never ends by itself. It begins afresh when the connection comes back, and after 20 s without a change,
         so what was missed shows in the next answer. Equal answers are not repeated.
+
+        Args:
+            lifetime: a key that was not written for this long is gone, whatever the server says.
         """
         shown: dict[str, bytes] | None = None
         while True:
             try:
-                async with aclosing(self._watch_once(bucket, keys)) as states:
+                async with aclosing(self._watch_once(bucket, keys, lifetime)) as states:
                     async for state in states:
                         if state != shown:
                             shown = dict(state)
@@ -134,22 +185,35 @@ class Buckets:
                 log.debug("watch_again", bucket=bucket, error=repr(error))
                 await asyncio.sleep(_AGAIN.total_seconds())
 
-    async def _watch_once(self, bucket: str, keys: str) -> AsyncGenerator[dict[str, bytes]]:
+    async def _watch_once(
+        self, bucket: str, keys: str, lifetime: timedelta | None
+    ) -> AsyncGenerator[dict[str, bytes]]:
         watcher = await self._handle(bucket).watch(keys)
         self._watchers.add(watcher)
         state: dict[str, bytes] = {}
+        written = _Ages(lifetime)
         complete = False
         try:
             while True:
-                entry: KeyValue.Entry | None = await watcher.updates(  # type: ignore[no-untyped-call]
-                    timeout=_REFRESH.total_seconds()
-                )
+                try:
+                    entry: KeyValue.Entry | None = await watcher.updates(  # type: ignore[no-untyped-call]
+                        timeout=min(_REFRESH, written.next_end()).total_seconds()
+                    )
+                except NatsTimeoutError:
+                    if not (ended := written.ended()):
+                        raise
+                    for key in ended:
+                        state.pop(key, None)
+                    if complete:
+                        yield state
+                    continue
                 if entry is None:
                     complete = True
                 elif not isinstance(entry, KeyValue.Entry):
                     return
                 elif entry.operation is None:
                     state[entry.key] = entry.value or b""
+                    written.note(entry.key)
                 else:
                     state.pop(entry.key, None)
                 if complete:
@@ -169,6 +233,35 @@ class Buckets:
 
     def _handle(self, bucket: str) -> KeyValue:
         return KeyValue(name=bucket, stream=f"KV_{bucket}", pre=f"$KV.{bucket}.", js=self._js, direct=True)
+
+
+class _Ages:
+    """When keys were last written, and which of them outlived their time."""
+
+    def __init__(self, lifetime: timedelta | None) -> None:
+        self._lifetime = lifetime
+        self._written: dict[str, float] = {}
+
+    def note(self, key: str) -> None:
+        if self._lifetime is not None:
+            self._written.pop(key, None)
+            self._written[key] = time.monotonic()
+
+    def next_end(self) -> timedelta:
+        """Time until the oldest key ends."""
+        if self._lifetime is None or not self._written:
+            return _REFRESH
+        left = next(iter(self._written.values())) - time.monotonic()
+        return max(timedelta(milliseconds=1), self._lifetime + timedelta(seconds=left))
+
+    def ended(self) -> list[str]:
+        if self._lifetime is None:
+            return []
+        before = time.monotonic() - self._lifetime.total_seconds()
+        gone = [key for key, at in self._written.items() if at <= before]
+        for key in gone:
+            del self._written[key]
+        return gone
 
 
 async def _stop(watcher: KeyValue.KeyWatcher) -> None:

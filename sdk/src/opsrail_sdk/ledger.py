@@ -28,7 +28,7 @@ class Ledger:
 
     def key(self, subscription: str, source: str, event_id: str) -> str:
         identity = "\x1f".join((self._org, self._agent, subscription, source, event_id))
-        return f"event.{hashlib.sha256(identity.encode()).hexdigest()[:40]}"
+        return subjects.event_lease(self._org, self._agent, hashlib.sha256(identity.encode()).hexdigest()[:40])
 
     async def begin(self, key: str, sequence: int) -> bool:
         """Whether the handler should run for the message of this sequence.

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
@@ -9,7 +10,7 @@ from typing import Any, Generic, Literal, TypeVar
 import structlog
 from pydantic import BaseModel
 
-from opsrail_sdk import telemetry
+from opsrail_sdk import masking, telemetry
 from opsrail_sdk.bus import Bus
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.cloudevent import CloudEvent, derived_id
@@ -21,9 +22,10 @@ from opsrail_sdk.contracts.run import (
     RunState,
     RunStatus,
 )
-from opsrail_sdk.errors import InvalidInput, Refused, Unavailable
+from opsrail_sdk.errors import AgentError, InvalidInput, Refused, Unavailable
 from opsrail_sdk.fence import Fence
 from opsrail_sdk.masking import Masker
+from opsrail_sdk.objects import ObjectStored, new_upload
 from opsrail_sdk.run_log import RunLogger
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
@@ -71,6 +73,7 @@ class LiveContext(Generic[ConfigT]):
 
     async def emit(self, event: CloudEvent) -> None:
         stamped = event.stamped(correlationid=event.correlationid or self.correlation_id)
+        stamped = stamped.model_copy(update=masking.hide({"data": event.data, "subject": event.subject}))
         await self._bus.publish_events(self.org_id, [stamped], patience=_PATIENCE)
 
     async def query(self, name: str, input: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,7 +102,9 @@ class LiveQueryContext(LiveContext[ConfigT]):
             correlation_id=self.correlation_id,
             capability=self._capability,
         )
-        return ConnectionSecret.model_validate(answer)
+        secret = ConnectionSecret.model_validate(answer)
+        masking.everywhere.add(secret.secrets.values())
+        return secret
 
 
 class LiveEventContext(LiveContext[ConfigT]):
@@ -204,6 +209,7 @@ class LiveActionContext(LiveQueryContext[ConfigT]):
 
     def mask(self, *secrets: str) -> None:
         self._masker.add(secrets)
+        masking.everywhere.add(secrets)
 
     async def progress(self, fraction: float, message: str | None = None) -> None:
         """At most two a second are told; the rest are passed over."""
@@ -229,7 +235,7 @@ class LiveActionContext(LiveQueryContext[ConfigT]):
     ) -> ArtifactStored:
         artifact_id = derived_id(self.run_id, str(self.attempt), name)
         object_name = f"{self.run_id}/{artifact_id}"
-        stored = await self._bus.objects.store(subjects.artifacts_bucket(self.org_id), object_name, path)
+        stored = await self._store(object_name, path)
         now = self.now()
         artifact = ArtifactStored(
             id=artifact_id,
@@ -250,6 +256,24 @@ class LiveActionContext(LiveQueryContext[ConfigT]):
             patience=_PATIENCE,
         )
         return artifact
+
+    async def _store(self, object_name: str, path: Path) -> ObjectStored:
+        upload = new_upload()
+        try:
+            return await self._bus.objects.store(
+                subjects.artifacts_bucket(self.org_id), object_name, path, upload=upload
+            )
+        except Unavailable:
+            with suppress(AgentError):
+                await self._bus.query(
+                    self.org_id,
+                    subjects.CORE_SERVICE,
+                    "discard",
+                    {"upload": upload},
+                    patience=_QUERY_PATIENCE,
+                    correlation_id=self.correlation_id,
+                )
+            raise
 
     def event_id(self, *parts: str) -> str:
         return derived_id(self.run_id, *parts)

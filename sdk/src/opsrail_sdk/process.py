@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from opsrail_sdk.agent import Agent
 from opsrail_sdk.bus import Bus
+from opsrail_sdk.complaints import Complaints
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.run import AgentSpec, Heartbeat
 from opsrail_sdk.errors import SetupError, Unavailable
@@ -80,6 +81,7 @@ class AgentProcess:
     async def run(self) -> None:
         """Work until ``stop``."""
         await asyncio.to_thread(self._clear_workdirs)
+        self._bus.refused.add(Complaints(self._bus, self._settings.org, self._agent.id).tell)
         await self._bus.nc.subscribe(subjects.run_cancel(self._settings.org, "*"), cb=self._on_cancel)
         background: list[asyncio.Task[Any]] = [
             asyncio.create_task(self._trust.follow()),
@@ -107,9 +109,9 @@ class AgentProcess:
 
     async def _follow_spec(self) -> None:
         key = subjects.spec_key(self._settings.org, self._agent.id)
-        async for state in self._bus.kv.watch(subjects.SPECS_BUCKET, key):
+        async for value in self._bus.kv.follow(subjects.SPECS_BUCKET, key):
             try:
-                spec = AgentSpec.model_validate_json(state[key]) if key in state else None
+                spec = AgentSpec.model_validate_json(value) if value is not None else None
             except ValidationError as error:
                 log.error("spec_unreadable", error=str(invalid_input(error)))  # noqa: TRY400
                 continue

@@ -21,6 +21,8 @@ _EXPIRES = timedelta(seconds=30)
 _IDLE_HEARTBEAT = timedelta(seconds=5)
 _SILENCE = timedelta(seconds=12)
 _PAUSE = timedelta(milliseconds=250)
+_REQUESTS_PER_INBOX = 200
+"""Between accounts the server remembers each request until its inbox goes (0.5 kB of it)."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -35,6 +37,7 @@ class Pull:
         self._arrived: asyncio.Queue[Msg | None] = asyncio.Queue()
         self._subscription: Subscription | None = None
         self._waiting_logged = False
+        self._asked = 0
 
     async def next(self) -> Msg:
         """The next message, however long it takes; a consumer that does not exist yet is waited for."""
@@ -63,7 +66,10 @@ class Pull:
                     await message.nak()
 
     async def _ask(self) -> Msg | None:
+        if self._asked >= _REQUESTS_PER_INBOX and self._arrived.empty():
+            await self._renew()
         if self._subscription is None:
+            self._asked = 0
             inbox = self._bus.nc.new_inbox()
             self._subscription = await self._bus.nc.subscribe(inbox, cb=self._arrived.put)
             self._bus.reconnected.add(self._wake)
@@ -73,6 +79,7 @@ class Pull:
             "idle_heartbeat": int(_IDLE_HEARTBEAT.total_seconds() * 1e9),
         }
         if self._arrived.empty():
+            self._asked += 1
             await self._bus.nc.publish(self._request, orjson.dumps(body), reply=self._subscription.subject)
         while True:
             try:

@@ -120,6 +120,9 @@ class QueryService:
 
     def _receiving(self, endpoint: _Endpoint) -> Callable[[Msg], Awaitable[None]]:
         async def receive(message: Msg) -> None:
+            if not subjects.is_inbox(message.reply):
+                log.warning("query_reply_refused", reply=message.reply)
+                return
             await self._slots.acquire()
             task = asyncio.create_task(self._serve(endpoint, message))
             self._running.add(task)
@@ -205,6 +208,7 @@ class QueryService:
 
 def _answering(answer: Callable[[], dict[str, Any]]) -> Callable[[Msg], Awaitable[None]]:
     async def respond(message: Msg) -> None:
-        await message.respond(orjson.dumps(answer()))
+        if subjects.is_inbox(message.reply):
+            await message.respond(orjson.dumps(answer()))
 
     return respond

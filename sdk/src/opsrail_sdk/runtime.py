@@ -4,14 +4,23 @@ import argparse
 import asyncio
 import signal
 import sys
+from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 import structlog
 from pydantic import ValidationError
 
 from opsrail_sdk.agent import Agent
+from opsrail_sdk.contracts import subjects
 from opsrail_sdk.errors import AgentError
+
+if TYPE_CHECKING:
+    from opsrail_sdk.bus import Bus
+    from opsrail_sdk.process import AgentProcess
+
+_END = timedelta(seconds=5)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -40,8 +49,10 @@ async def run(agent: Agent) -> int:
     """Run until SIGTERM or SIGINT; the exit code."""
     from opsrail_sdk import telemetry  # noqa: PLC0415
     from opsrail_sdk.bus import Bus  # noqa: PLC0415
+    from opsrail_sdk.login import Login  # noqa: PLC0415
     from opsrail_sdk.process import AgentProcess  # noqa: PLC0415
     from opsrail_sdk.settings import AgentSettings  # noqa: PLC0415
+    from opsrail_sdk.tls import client_context  # noqa: PLC0415
 
     try:
         settings = AgentSettings()
@@ -61,11 +72,13 @@ async def run(agent: Agent) -> int:
             instance=settings.agent_instance,
             endpoint=settings.otlp_endpoint,
         )
+        tls = client_context(settings.tls_ca, settings.tls_cert, settings.tls_key)
         name = f"{agent.id}/{settings.agent_instance}"
         bus = await Bus.connect(
             settings.nats_url.get_secret_value(),
             name=name,
-            inbox_prefix=f"_INBOX_{settings.org}_{agent.id}".replace("-", ""),
+            inbox_prefix=subjects.inbox_prefix(settings.org, agent.id),
+            login=Login(settings.nats_credentials, tls),
         )
     except AgentError as error:
         log.error("start_failed", code=error.code, error=str(error))  # noqa: TRY400
@@ -75,7 +88,21 @@ async def run(agent: Agent) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, process.stop)
     try:
-        await process.run()
+        return await _until_done(process, bus)
     finally:
         await bus.close()
+
+
+async def _until_done(process: "AgentProcess", bus: "Bus") -> int:
+    """Run to the end, or to where the bus no longer lets us in: then nothing more may be done."""
+    working = asyncio.create_task(process.run())
+    locked_out = asyncio.create_task(bus.locked_out.wait())
+    await asyncio.wait({working, locked_out}, return_when=asyncio.FIRST_COMPLETED)
+    locked_out.cancel()
+    if not working.done():
+        log.error("bus_locked_out", why="the credential was revoked, or it has expired")
+        working.cancel()
+        await asyncio.wait({working}, timeout=_END.total_seconds())
+        return 1
+    working.result()
     return 0

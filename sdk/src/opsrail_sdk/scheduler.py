@@ -72,7 +72,7 @@ class Scheduler:
             Unavailable: the leases could not be reached.
         """
         name = schedule.spec.name
-        key = f"schedule.{self._settings.org}.{self._agent.id}.{name}.{tick}"
+        key = subjects.schedule_lease(self._settings.org, self._agent.id, name, tick)
         ttl = max(schedule.spec.every * 2, _SHORTEST_LEASE)
         instance = self._settings.agent_instance.encode()
         if await self._bus.kv.create(subjects.LEASES_BUCKET, key, instance, ttl=ttl) is None:

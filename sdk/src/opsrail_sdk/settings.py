@@ -22,7 +22,14 @@ class AgentSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="OPSRAIL_", extra="ignore", hide_input_in_errors=True)
 
-    nats_url: SecretStr = Field(description="nats://login:password@host:port; several separated by commas")
+    nats_url: SecretStr = Field(description="nats:// or tls://login:password@host:port; several separated by commas")
+    nats_credentials: Path | None = Field(
+        default=None,
+        description="File with our NKEY seed, or a NATS .creds file; unset: the login is in the URL",
+    )
+    tls_ca: Path | None = Field(default=None, description="Certificates that verify NATS, PEM; turns TLS on")
+    tls_cert: Path | None = Field(default=None, description="Certificate that is shown to NATS, PEM")
+    tls_key: Path | None = Field(default=None, description="Key of that certificate, PEM")
     org: str = Field(pattern=r"^[A-Za-z0-9_-]+$", description="Organisation that this process works for, its UUID")
     agent_instance: str = Field(
         default_factory=_instance,

@@ -67,7 +67,6 @@ async def ensure_artifacts(js: JetStreamContext, org: str, *, replicas: int, max
             storage=api.StorageType.FILE,
             discard=api.DiscardPolicy.NEW,
             max_bytes=max_bytes if max_bytes is not None else -1,
-            allow_rollup_hdrs=True,
             allow_direct=True,
             num_replicas=replicas,
         ),
@@ -154,7 +153,7 @@ def _buckets() -> tuple[api.StreamConfig, ...]:
 
 
 def _bucket(name: str, *, ttl: timedelta | None = None) -> api.StreamConfig:
-    """A key-value bucket as stock clients know it (NATS ADR-8)."""
+    """A key-value bucket as stock clients know it (NATS ADR-8), but for rollups: one of them may empty a bucket."""
     return api.StreamConfig(
         name=f"KV_{name}",
         subjects=[f"$KV.{name}.>"],
@@ -163,9 +162,7 @@ def _bucket(name: str, *, ttl: timedelta | None = None) -> api.StreamConfig:
         max_msgs_per_subject=1,
         max_age=ttl.total_seconds() if ttl else 0,
         duplicate_window=min(ttl or timedelta(minutes=2), timedelta(minutes=2)).total_seconds(),
-        subject_delete_marker_ttl=ttl.total_seconds() if ttl else None,
         allow_msg_ttl=True,
-        allow_rollup_hdrs=True,
         allow_direct=True,
         deny_delete=True,
     )

@@ -6,8 +6,6 @@ from opsrail_sdk.bus import Bus
 from opsrail_sdk.capability import Keys, parse_jwks
 from opsrail_sdk.contracts import subjects
 
-JWKS_KEY = "jwks"
-
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
@@ -23,9 +21,9 @@ class Trust:
 
     async def follow(self) -> None:
         """Until cancelled."""
-        async for state in self._bus.kv.watch(subjects.TRUST_BUCKET, JWKS_KEY):
+        async for jwks in self._bus.kv.follow(subjects.TRUST_BUCKET, subjects.JWKS_KEY):
             try:
-                self._keys = parse_jwks(state[JWKS_KEY]) if JWKS_KEY in state else {}
+                self._keys = parse_jwks(jwks) if jwks is not None else {}
             except ValueError as error:
                 log.error("jwks_unreadable", error=str(error))  # noqa: TRY400
             else:

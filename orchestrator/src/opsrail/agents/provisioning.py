@@ -10,24 +10,36 @@ from datetime import UTC, datetime
 
 import orjson
 import structlog
+from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from opsrail import hints
 from opsrail.agents import consumers, repository
 from opsrail.agents.models import Agent
+from opsrail.bus_credentials import repository as bus_credentials
+from opsrail.bus_credentials import revocation
+from opsrail.bus_credentials.service import carried
 from opsrail.container import Container
 from opsrail_sdk.bus import SequenceConflict
 from opsrail_sdk.contracts import subjects
+from opsrail_sdk.contracts.access import access_of
 from opsrail_sdk.contracts.cloudevent import CloudEvent
 from opsrail_sdk.contracts.run import ActionCommand, AgentSpec, RunError, RunState, RunStatus
+from opsrail_sdk.errors import Unavailable
 
 log = structlog.get_logger()
 
 
-def spec_of(agent: Agent) -> AgentSpec:
-    """What should run, as hosts and the agent itself read it."""
+def spec_of(agent: Agent, *, keys: tuple[str, ...] = (), carried: bool = True) -> AgentSpec:
+    """What should run, as hosts and the agent itself read it.
+
+    Args:
+        keys: public NKEYs of its processes that were started elsewhere.
+        carried: whether the bus carries the agent's organisation; see ``bus_credentials.service``.
+    """
     return AgentSpec.model_validate(
         {
             "org_id": str(agent.org_id),
@@ -38,6 +50,7 @@ def spec_of(agent: Agent) -> AgentSpec:
             "enabled": agent.enabled,
             "generation": agent.generation,
             "config": agent.config,
+            "access": access_of(agent.parsed_manifest(), str(agent.org_id), keys=keys) if carried else None,
         }
     )
 
@@ -54,10 +67,11 @@ async def follow(container: Container, org_id: uuid.UUID, agent_id: str) -> None
             return
         if agent.removing:
             await _clean_up(container, agent)
+            await revocation.announce(container.settings.nats, await bus_credentials.of_agent(session, agent.id))
         else:
             # The consumer first: an agent that is told to begin finds everything it binds to.
             await consumers.follow(container.bus, agent)
-            await _write_spec(container, agent)
+            await _write_spec(container, await _spec(container, session, agent))
         events = [CloudEvent.model_validate(event) for event in agent.outbox]
         for event in events:
             await container.bus.publish_events(str(org_id), [event])
@@ -68,14 +82,23 @@ async def follow(container: Container, org_id: uuid.UUID, agent_id: str) -> None
     await hints.changed(container.bus, org_id, "agent", agent_id)
 
 
+async def follow_if_reachable(container: Container, org_id: uuid.UUID, agent_id: str) -> None:
+    """Make the bus follow now. Where it is away the row stands, and is followed when it is back."""
+    try:
+        await follow(container, org_id, agent_id)
+    except (Unavailable, NatsError, TimeoutError) as error:
+        log.warning("agents.follow_later", agent=agent_id, why=str(error))
+
+
 async def sweep(container: Container) -> None:
     """Follow every row that the bus lags behind, and remove specs that no row stands behind."""
     state = await _specs(container)
     async with container.database.across() as session:
         rows = await repository.everything(session)
+        specs = {row: await _spec(container, session, row) for row in rows}
     wanted: dict[str, Agent] = {subjects.spec_key(str(row.org_id), row.id): row for row in rows}
     for key, row in wanted.items():
-        lags = row.removing or row.outbox or state.get(key) != spec_of(row).encode()
+        lags = row.removing or row.outbox or state.get(key) != specs[row].encode()
         if lags or not await _consumers_there(container.bus.js, row):
             await follow(container, row.org_id, row.id)
     for key in state.keys() - wanted.keys():
@@ -110,8 +133,14 @@ async def _consumers_there(js: JetStreamContext, agent: Agent) -> bool:
     return True
 
 
-async def _write_spec(container: Container, agent: Agent) -> None:
-    key, body = subjects.spec_key(str(agent.org_id), agent.id), spec_of(agent).encode()
+async def _spec(container: Container, session: AsyncSession, agent: Agent) -> AgentSpec:
+    elsewhere = agent.runtime == "external"
+    keys = await bus_credentials.nkeys_of(session, agent.org_id, agent.id) if elsewhere else ()
+    return spec_of(agent, keys=keys, carried=await carried(session, container.settings.nats, agent.org_id))
+
+
+async def _write_spec(container: Container, spec: AgentSpec) -> None:
+    key, body = subjects.spec_key(spec.org_id, spec.agent), spec.encode()
     present = await container.bus.kv.get(subjects.SPECS_BUCKET, key)
     if present is None or orjson.loads(present.value) != orjson.loads(body):
         await container.bus.kv.put(subjects.SPECS_BUCKET, key, body)

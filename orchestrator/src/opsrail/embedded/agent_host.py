@@ -9,17 +9,21 @@ import os
 import re
 import secrets
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import structlog
 from pydantic import ValidationError
 
+from opsrail.embedded.bus_log import BusLog
+from opsrail.embedded.bus_users import Credentials
 from opsrail.embedded.child import Child, Launch
 from opsrail.embedded.folder import DataFolder
 from opsrail_sdk.bus import Bus
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.run import AgentSpec, Heartbeat
+from opsrail_sdk.login import Login
+from opsrail_sdk.streams import HEARTBEAT_TTL
 
 log = structlog.get_logger()
 
@@ -28,8 +32,19 @@ CANCEL_AGAIN = timedelta(milliseconds=200)
 ALIVE = frozenset({"ready", "disabled", "failing"})
 ABLE = frozenset({"ready", "disabled"})
 MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+ORGANISATION = re.compile(r"[A-Za-z0-9_-]{1,64}")
 KEPT_FROM_AGENTS = frozenset(
-    {"OPSRAIL_DATABASE_URL", "OPSRAIL_MIGRATION_URL", "OPSRAIL_REDIS_URL", "OPSRAIL_TOKEN", "OPSRAIL_DATA"}
+    {
+        "OPSRAIL_DATABASE_URL",
+        "OPSRAIL_MIGRATION_URL",
+        "OPSRAIL_REDIS_URL",
+        "OPSRAIL_TOKEN",
+        "OPSRAIL_DATA",
+        "OPSRAIL_NATS_CREDENTIALS",
+        "OPSRAIL_NATS_SIGNING_SEED",
+        "OPSRAIL_TLS_SERVER_CERT",
+        "OPSRAIL_TLS_SERVER_KEY",
+    }
 )
 
 
@@ -41,7 +56,7 @@ class Heartbeats:
         self._news = asyncio.Condition()
 
     async def follow(self, bus: Bus) -> None:
-        async for entries in bus.kv.watch(subjects.HEARTBEATS_BUCKET):
+        async for entries in bus.kv.watch(subjects.HEARTBEATS_BUCKET, lifetime=HEARTBEAT_TTL):
             states: dict[str, str] = {}
             for key, value in entries.items():
                 try:
@@ -69,13 +84,13 @@ class Instance:
         slot: int,
         *,
         folder: DataFolder,
-        nats_url: str,
+        credentials: Credentials,
         heartbeats: Heartbeats,
         changed: Callable[[Child], None],
     ) -> None:
         self.generation = spec.generation
         self._spec, self._slot, self._folder = spec, slot, folder
-        self._nats_url, self._heartbeats = nats_url, heartbeats
+        self._credentials, self._heartbeats = credentials, heartbeats
         self._id = ""
         name = f"{spec.agent}-{spec.org_id[:8]}-{slot}-g{spec.generation}"
         self.child = Child(name, self._launch, folder, ready=self._alive, changed=changed, grace=DRAIN)
@@ -92,10 +107,10 @@ class Instance:
         inherited = {name: value for name, value in os.environ.items() if name not in KEPT_FROM_AGENTS}
         own = {
             "OPSRAIL_AGENT_INSTANCE": self._id,
-            "OPSRAIL_NATS_URL": self._nats_url,
             "OPSRAIL_ORG": self._spec.org_id,
             "OPSRAIL_WORKDIR": str(self._folder.path / "work" / self._spec.agent),
         }
+        own |= self._credentials.environment(self._spec, self._slot)
         return Launch(argv=[sys.executable, "-m", self._spec.module, "run"], env=inherited | self._spec.env | own)
 
 
@@ -157,32 +172,47 @@ class Slot:
 
 
 class AgentHost:
-    """Keeps the running processes like the specs. `start` returns at once; the agents come up by themselves."""
+    """Keeps the running processes like the specs. `start` returns at once; the agents come up by themselves.
 
-    def __init__(self, folder: DataFolder, *, changed: Callable[[Child], None]) -> None:
+    Args:
+        credentials: lets the agents of the specs in, and no others.
+        bus_log: what the server refused, where it is ours.
+        processes: whether to start any; without, only agents that were started elsewhere are let in.
+    """
+
+    def __init__(
+        self,
+        folder: DataFolder,
+        *,
+        credentials: Credentials,
+        changed: Callable[[Child], None],
+        bus_log: BusLog | None = None,
+        processes: bool = True,
+    ) -> None:
         self._folder, self._changed = folder, changed
+        self._credentials, self._bus_log, self._processes = credentials, bus_log, processes
         self._heartbeats = Heartbeats()
         self._slots: dict[tuple[str, str, int], Slot] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._bus: Bus | None = None
-        self._nats_url = ""
 
     @property
     def children(self) -> list[Child]:
         return [instance.child for slot in self._slots.values() for instance in slot.instances]
 
-    async def start(self, nats_url: str, agent_nats_url: str) -> None:
-        """Connect with the first address and give agents the second.
+    async def start(self, nats_url: str, login: Login | None = None) -> None:
+        """Connect, and follow the specs from then on.
 
         Raises:
             opsrail_sdk.errors.Unavailable: no connection to NATS.
         """
-        self._nats_url = agent_nats_url
-        self._bus = await Bus.connect(nats_url, name="agent-host")
+        self._bus = await Bus.connect(nats_url, name="agent-host", login=login or Login())
         self._tasks = [
             asyncio.create_task(self._heartbeats.follow(self._bus), name="heartbeats"),
             asyncio.create_task(self._follow_specs(self._bus), name="agent specs"),
         ]
+        if self._bus_log is not None:
+            self._tasks.append(asyncio.create_task(self._bus_log.tell(self._bus), name="bus log"))
 
     async def stop(self, *, force: bool = False) -> None:
         """End every agent: drained, or killed with `force`."""
@@ -198,13 +228,18 @@ class AgentHost:
 
     async def _follow_specs(self, bus: Bus) -> None:
         async for entries in bus.kv.watch(subjects.SPECS_BUCKET):
-            self._reconcile(entries)
+            specs = [spec for key, value in sorted(entries.items()) if (spec := _read(key, value)) is not None]
+            try:
+                await self._credentials.admit(specs)
+            except (OSError, TimeoutError) as error:
+                log.error("agents_not_admitted", problem=repr(error))  # noqa: TRY400
+            if self._processes:
+                self._reconcile(specs)
 
-    def _reconcile(self, entries: Mapping[str, bytes]) -> None:
+    def _reconcile(self, specs: Sequence[AgentSpec]) -> None:
         wanted: dict[tuple[str, str, int], AgentSpec] = {}
-        for key, value in entries.items():
-            spec = _read(key, value)
-            if spec is not None and spec.runtime == "process" and spec.desired == "running":
+        for spec in specs:
+            if spec.runtime == "process" and spec.desired == "running":
                 wanted |= {(spec.org_id, spec.agent, slot): spec for slot in range(spec.instances)}
         for place in self._slots.keys() - wanted.keys():
             self._slots[place].aim(None)
@@ -218,7 +253,7 @@ class AgentHost:
             spec,
             slot,
             folder=self._folder,
-            nats_url=self._nats_url,
+            credentials=self._credentials,
             heartbeats=self._heartbeats,
             changed=self._changed,
         )
@@ -237,6 +272,9 @@ def _read(key: str, value: bytes) -> AgentSpec | None:
         spec = AgentSpec.model_validate_json(value)
     except ValidationError as error:
         log.warning("agent_spec_invalid", key=key, problem=str(error))
+        return None
+    if not ORGANISATION.fullmatch(spec.org_id):
+        log.warning("agent_spec_invalid", key=key, problem=f"{spec.org_id!r} is no organisation")
         return None
     if not MODULE.fullmatch(spec.module):
         log.warning("agent_spec_invalid", key=key, problem=f"{spec.module!r} is no Python module name")

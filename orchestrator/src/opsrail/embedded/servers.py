@@ -9,13 +9,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
+from opsrail.embedded.bus_users import Credentials, SharedLogin
 from opsrail.embedded.child import Child, Launch
 from opsrail.embedded.folder import DataFolder
 from opsrail.embedded.nats import Nats
 from opsrail.embedded.postgres import APPLICATION, OWNER, SUPERUSER, Postgres
 from opsrail.embedded.valkey import Valkey
+
+if TYPE_CHECKING:
+    from opsrail.embedded.bus_log import BusLog
 
 START_ATTEMPTS = 3
 
@@ -77,7 +81,7 @@ class Servers:
         self._external = external or External()
         self._postgres = Postgres(self.folder)
         self._valkey = Valkey(self.folder)
-        self._nats = Nats(self.folder)
+        self._nats = Nats(self.folder, self._nats_pid)
         servers: tuple[tuple[Server, str | None], ...] = (
             (self._postgres, self._external.database_url),
             (self._valkey, self._external.redis_url),
@@ -114,6 +118,23 @@ class Servers:
         self._postgres.close()
         self.folder.close()
 
+    @property
+    def credentials(self) -> Credentials:
+        """Who lets agents in."""
+        if self._external.nats_url is None:
+            return self._nats.users
+        return SharedLogin(self.endpoints.agent_nats_url)
+
+    @property
+    def bus_log(self) -> "BusLog | None":
+        """What the embedded nats-server refused, and whom; None with an outside one."""
+        from opsrail.embedded.bus_log import BusLog  # noqa: PLC0415 - brings the bus's client, slow to import
+
+        return BusLog(self._nats.log_path, self._nats.users) if self._external.nats_url is None else None
+
+    def _nats_pid(self) -> int | None:
+        return self.children[self._nats.name].pid
+
     async def restart(self, name: str) -> None:
         """Stop and start one server in order; its data and its port stay."""
         await self.children[name].restart()
@@ -129,8 +150,8 @@ class Servers:
             database_url=outside.database_url or self._postgres.url(APPLICATION),
             migration_url=outside.migration_url or outside.database_url or self._postgres.url(OWNER),
             redis_url=outside.redis_url or self._valkey.url,
-            nats_url=outside.nats_url or self._nats.url("orchestrator"),
-            agent_nats_url=outside.agent_nats_url or outside.nats_url or self._nats.url("agents"),
+            nats_url=outside.nats_url or self._nats.url,
+            agent_nats_url=outside.agent_nats_url or outside.nats_url or self._nats.address,
         )
 
     @property

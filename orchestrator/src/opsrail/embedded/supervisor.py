@@ -96,9 +96,14 @@ class Supervisor:
             app=options.app,
         )
         self.orchestrator.load(self._environment(endpoints, self.orchestrator))
-        if options.agents:
-            self.agents = _load_agent_host()(self.servers.folder, changed=self._changed)
-            await self.agents.start(endpoints.nats_url, endpoints.agent_nats_url)
+        self.agents = _load_agent_host()(
+            self.servers.folder,
+            credentials=self.servers.credentials,
+            bus_log=self.servers.bus_log,
+            changed=self._changed,
+            processes=options.agents,
+        )
+        await self.agents.start(endpoints.nats_url)
         if options.migrate and not await asyncio.to_thread(up_to_date, endpoints.migration_url):
             migration = await Migration.load()
             try:

@@ -13,6 +13,7 @@ from opsrail.container import Container
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.run import Heartbeat
 from opsrail_sdk.errors import Unavailable
+from opsrail_sdk.streams import HEARTBEAT_TTL
 
 log = structlog.get_logger()
 
@@ -50,7 +51,8 @@ class Heartbeats:
             await asyncio.gather(watching, return_exceptions=True)
 
     async def _watch(self) -> None:
-        async for entries in self._container.bus.kv.watch(subjects.HEARTBEATS_BUCKET):
+        watching = self._container.bus.kv.watch(subjects.HEARTBEATS_BUCKET, lifetime=HEARTBEAT_TTL)
+        async for entries in watching:
             self._beats = instances.grouped(entries)
             now = time.monotonic()
             signatures = {key: _signature(beats) for key, beats in self._beats.items()}

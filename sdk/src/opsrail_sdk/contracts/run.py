@@ -16,6 +16,7 @@ from typing import Any, Literal
 import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from opsrail_sdk.contracts.access import BusAccess
 from opsrail_sdk.contracts.manifest import AgentId, VerbName
 
 
@@ -224,6 +225,8 @@ class AgentSpec(Message):
     """Grows with every change that needs a new process; config changes alone leave it."""
     config: dict[str, Any] = Field(default_factory=dict)
     env: dict[str, str] = Field(default_factory=dict)
+    access: BusAccess | None = None
+    """Its rights on the bus, for whoever mints its credential; None where logins are shared."""
 
 
 class ConnectionSecret(Message):

@@ -28,8 +28,13 @@ SPECS_BUCKET = "agent-specs"
 """KV of what should run: ``<org>.<agent>`` -> AgentSpec."""
 TRUST_BUCKET = "trust"
 """KV of public keys: ``jwks`` -> the JWK set that capability tokens are verified against."""
+JWKS_KEY = "jwks"
+"""Key in ``TRUST_BUCKET``."""
 LEASES_BUCKET = "leases"
 """KV of short leases: one instance runs a schedule, one delivery of an event takes effect."""
+
+GIVEN_UP = "io.opsrail.subscription.failed.v1"
+"""Type of the event by which an agent says that it gave up on an event."""
 
 CORE_SERVICE = "core"
 """The orchestrator's own query service, as if it were an agent of this id."""
@@ -109,6 +114,39 @@ def heartbeat_key(org: str, agent: str, instance: str) -> str:
 def spec_key(org: str, agent: str) -> str:
     """Key in ``SPECS_BUCKET``."""
     return f"{org}.{agent}"
+
+
+def lease_keys(org: str, agent: str) -> str:
+    """Filter for all keys of one agent in ``LEASES_BUCKET``."""
+    return f"{org}.{agent}.>"
+
+
+def event_lease(org: str, agent: str, digest: str) -> str:
+    """Key in ``LEASES_BUCKET`` of an event that an agent handles."""
+    return f"{org}.{agent}.event.{digest}"
+
+
+def schedule_lease(org: str, agent: str, name: str, tick: int) -> str:
+    """Key in ``LEASES_BUCKET`` of one interval of a schedule."""
+    return f"{org}.{agent}.schedule.{name}.{tick}"
+
+
+def inbox_prefix(org: str, agent: str) -> str:
+    """Beginning of an agent's reply subjects, its own so that it hears no answers to others."""
+    return f"_INBOX_{org}_{agent}".replace("-", "")
+
+
+def is_inbox(reply: str) -> bool:
+    """Whether a reply may go there. Who asks names the subject, and must not have us publish to any other.
+
+    ``_R_`` is what nats-server puts in place of an inbox of another account.
+    """
+    return reply.startswith(("_INBOX", "_R_."))
+
+
+def bus_refused(org: str, agent: str) -> str:
+    """Core NATS, never stored: an agent, or the host of its server, tells what the server refused it."""
+    return f"opsrail.{org}.refused.{agent}"
 
 
 def events_consumer(org: str, agent: str) -> str:
