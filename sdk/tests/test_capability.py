@@ -33,11 +33,20 @@ def test_a_genuine_token_holds_whatever_the_order_of_keys() -> None:
     assert claims.expires_at - claims.issued_at == timedelta(minutes=1)
 
 
-def test_clocks_may_differ_by_the_leeway_and_no_more() -> None:
+def test_clocks_may_differ_by_a_minute_either_way_and_no_more() -> None:
     now = datetime.now(UTC)
-    capability.verify(mint(now=now - timedelta(seconds=63)), keys=KEYS, **RUN)
-    assert code_of(mint(now=now - timedelta(seconds=67))) == "capability_expired"
-    assert code_of(mint(now=now + timedelta(seconds=30))) == "capability_not_yet_valid"
+    for apart in (timedelta(minutes=-1) - timedelta(seconds=55), timedelta(seconds=55)):
+        capability.verify(mint(now=now + apart), keys=KEYS, **RUN)
+    assert code_of(mint(now=now - timedelta(minutes=2, seconds=5))) == "capability_expired"
+    assert code_of(mint(now=now + timedelta(seconds=65))) == "capability_not_yet_valid"
+
+
+def test_a_bearer_is_of_one_organisation_and_agent() -> None:
+    assert capability.bearer(mint(), keys=KEYS, org_id="o", agent="ci").run_id == "r"
+    for changed, code in (({"org_id": "p"}, "capability_wrong_org"), ({"agent": "cd"}, "capability_wrong_audience")):
+        with pytest.raises(Refused) as caught:
+            capability.bearer(mint(), keys=KEYS, **{"org_id": "o", "agent": "ci", **changed})
+        assert caught.value.code == code
 
 
 def test_an_altered_payload_breaks_the_signature() -> None:

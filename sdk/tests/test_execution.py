@@ -137,9 +137,24 @@ async def test_keys_can_be_rotated_while_running(harness: AgentHarness) -> None:
     harness.orchestration.key = Ed25519PrivateKey.generate()
     harness.orchestration.kid = "next"
     await harness.orchestration.prepare()
-    async with asyncio.timeout(20):
-        while (await harness.run("echo", {"text": "x"})).status.state is not RunState.SUCCEEDED:
-            continue
+    assert (await harness.run("echo", {"text": "x"})).status.state is RunState.SUCCEEDED
+
+
+async def test_a_command_signed_by_a_key_that_is_on_its_way_waits_for_it(nats_server: NatsServer) -> None:
+    settings = {"retry_base": timedelta(milliseconds=300)}
+    async with AgentHarness(opsrail_sample.agent, nats_server.url, settings=settings) as harness:
+        harness.orchestration.key = Ed25519PrivateKey.generate()
+        harness.orchestration.kid = "next"
+        command = harness.orchestration.command(harness.agent, "echo", {"text": "x"})
+        await harness.orchestration.send(command)
+        consumer = subjects.actions_consumer(harness.org, harness.agent.id)
+        async with asyncio.timeout(20):
+            while not (
+                await harness.orchestration.bus.js.consumer_info(subjects.ACTIONS, consumer)
+            ).delivered.consumer_seq:
+                await asyncio.sleep(0.01)
+        await harness.orchestration.prepare()
+        assert (await harness.orchestration.finished(command.run_id)).status.state is RunState.SUCCEEDED
 
 
 async def test_garbage_is_thrown_away(harness: AgentHarness) -> None:

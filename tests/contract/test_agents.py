@@ -10,7 +10,18 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 AGENTS = sorted(path.parent for pattern in ("agents/*", "examples/agents/*") for path in ROOT.glob(f"{pattern}/src"))
-EXPECTED = {"layout", "entry_point", "readme", "imports", "loads", "identity", "schemas", "starts", "heartbeat"}
+EXPECTED = {
+    "layout",
+    "entry_point",
+    "readme",
+    "imports",
+    "loads",
+    "identity",
+    "dry_run",
+    "schemas",
+    "starts",
+    "heartbeat",
+}
 
 
 def test_the_glob_finds_the_six_and_an_example() -> None:

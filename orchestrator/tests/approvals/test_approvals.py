@@ -13,6 +13,7 @@ from opsrail.policy import shipped
 from opsrail.testing.orchestrator import Orchestrator
 from opsrail.testing.played_agent import PlayedAgent
 from opsrail.workers.approvals import Approvals
+from opsrail.workers.dispatcher import Dispatcher
 from opsrail_sdk.capability import verify
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.cloudevent import CloudEvent, decode_batch
@@ -347,3 +348,16 @@ async def test_lists_are_paged_and_filtered(agent: PlayedAgent, person: NewPerso
     assert rest["next"] is None
     pending = (await bob.get("/v1/approvals", params={"state": "pending"})).json()["items"]
     assert [item["id"] for item in pending] == made[:0:-1]
+
+
+async def test_a_run_that_is_forced_into_the_queue_is_not_sent_out(
+    orchestrator: Orchestrator, agent: PlayedAgent, person: NewPerson
+) -> None:
+    approval = await ask(await person("ann", Scope.WRITE))
+    parts = orchestrator.container
+    await sql(orchestrator, "UPDATE runs SET state = 'queued', available_at = now(), queued_at = now()")
+    assert await Dispatcher(parts.database, parts.bus, parts.hints, parts.signer).round() == 0
+    await sql(orchestrator, "UPDATE runs SET decision_id = gen_random_uuid()")
+    assert await Dispatcher(parts.database, parts.bus, parts.hints, parts.signer).round() == 0
+    assert (await parts.bus.js.stream_info(subjects.ACTIONS)).state.messages == 0
+    assert (await run_of(await person("bob", *APPROVER), approval))["state"] == "queued"

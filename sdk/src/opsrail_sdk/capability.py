@@ -24,6 +24,9 @@ ALGORITHM = "EdDSA"
 QUERY_SUBJECT = "query"
 """``sub`` of a token that goes with a query rather than a run."""
 
+SKEW = timedelta(seconds=60)
+"""Difference that the clocks of orchestrator and agents may have, either way. Beyond it a token does not hold."""
+
 _REQUIRED = ("iss", "aud", "sub", "org", "act", "ih", "dec", "iat", "exp", "jti")
 
 Keys = Mapping[str, Ed25519PublicKey]
@@ -117,7 +120,7 @@ def verify(
     input: Mapping[str, Any],
     run_id: str,
     dry_run: bool = False,
-    leeway: timedelta = timedelta(seconds=5),
+    leeway: timedelta = SKEW,
 ) -> Claims:
     """Check signature, audience, time, run, action and input.
 
@@ -145,7 +148,7 @@ def verify(
     return _claims(claims)
 
 
-def bearer(token: str, *, keys: Keys, org_id: str, agent: str, leeway: timedelta = timedelta(seconds=5)) -> Claims:
+def bearer(token: str, *, keys: Keys, org_id: str, agent: str, leeway: timedelta = SKEW) -> Claims:
     """Check that ``agent`` holds a living token of this organisation, for whatever run or query.
 
     The orchestrator asks this before it opens a connection.

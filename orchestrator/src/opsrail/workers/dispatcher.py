@@ -3,7 +3,8 @@
 Woken by hints, so a run leaves within a millisecond of its commit; the poll is for hints that were lost. The rows
 stay locked while their commands are published. A crash in between publishes again with the same message id; a
 second command that slips through is void at the agent, by the run's fence. Runs of disabled agents wait here, as do
-those of agents whose kill switch is thrown.
+those of agents whose kill switch is thrown. A run goes out on a recorded permit and on nothing else: whatever put it
+into the queue, without one it stays there.
 """
 
 import asyncio
@@ -135,6 +136,8 @@ async def _take(connection: psycopg.AsyncConnection) -> Sequence[Any]:
               AND available_at <= now()
               AND EXISTS (SELECT FROM agents a
                           WHERE a.org_id = r.org_id AND a.id = r.agent AND a.enabled AND NOT a.removing)
+              AND EXISTS (SELECT FROM decisions d WHERE d.id = r.decision_id AND d.org_id = r.org_id
+                                                    AND d.run_id = r.id AND d.outcome = 'permit')
               AND NOT EXISTS (SELECT FROM kill_switches k WHERE k.org_id = r.org_id AND k.agent IN (r.agent, '*'))
             ORDER BY available_at LIMIT %s FOR UPDATE OF r SKIP LOCKED
             """,

@@ -125,6 +125,10 @@ def check_manifest(agent: Agent, folder: Path) -> Iterator[Finding]:
     described |= {spec.name: spec.description for spec in manifest.schedules}
     empty += [f"docstring of {name}" for name, text in described.items() if not text.strip()]
     yield Finding("described", ok=not empty, detail=f"empty: {', '.join(empty)}" if empty else "")
+    blind = [spec.name for spec in manifest.actions if spec.risk is not Risk.READ and not spec.dry_run]
+    yield Finding(
+        "dry_run", ok=not blind, detail=f"writes, but cannot be tried dry: {', '.join(blind)}" if blind else ""
+    )
     reaches_out = bool(manifest.connections) or any(spec.risk is not Risk.READ for spec in manifest.actions)
     told = bool(manifest.permissions) or not reaches_out
     yield Finding("permissions", ok=told, detail="" if told else "it reaches outside but lists no permissions")
