@@ -265,4 +265,4 @@ async def test_refusals_say_why_in_the_audit_trail_alone(orchestrator: Orchestra
     async with orchestrator.container.database.across() as session:
         row = (await session.execute(text("SELECT * FROM audit_entries WHERE verb = 'access.refused'"))).one()
     assert (row.outcome, row.target) == ("denied", "route:GET /v1/me")
-    assert row.reason.startswith("unknown key")
+    assert row.reason.startswith("signature_rejected: unknown key")

@@ -44,7 +44,7 @@ def note(request: Request, error: OrchestratorError) -> None:
             verb=verb,
             target=target,
             outcome="denied",
-            reason=f"{error.code}: {error.detail}",
+            reason=f"{error.code}: {'; '.join(getattr(error, '__notes__', ())) or error.detail}",
             correlation_id=getattr(request.state, "correlation_id", None),
             detail={"address": request.client.host if request.client else None, "path": request.url.path},
         ),

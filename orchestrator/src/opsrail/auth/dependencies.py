@@ -7,13 +7,12 @@ from fastapi import Depends, Request, Response, Security
 from fastapi.security import HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from opsrail.audit.trail import Entry
 from opsrail.auth import cookies
 from opsrail.auth.address import Caller, caller_of
 from opsrail.auth.guesses import Subject
 from opsrail.auth.principal import Kind, Principal, Scope
 from opsrail.container import Container, container_of
-from opsrail.errors import Forbidden, OrchestratorError, TooMany, Unauthenticated
+from opsrail.errors import Forbidden, TooMany, Unauthenticated
 from opsrail.ratelimit import Counted, Verdict
 
 bearer = HTTPBearer(auto_error=False, description="API token, `opr_…`")
@@ -36,8 +35,8 @@ async def principal_of(request: Request) -> Principal:
             known = await container.authenticator.authenticate(request)
             if known.kind is Kind.USER:
                 cookies.check_csrf(request, container.settings)
-        except (Unauthenticated, Forbidden) as error:
-            await _turned_away(request, container, known, error)
+        except Unauthenticated as error:
+            await _turned_away(request, container, error)
             raise
         request.state.principal = known
     return known
@@ -73,44 +72,22 @@ def require(scope: Scope) -> Callable[..., Awaitable[Principal]]:
         principal = await principal_of(request)
         response.headers.update((await rate_of(request, principal)).headers())
         if not principal.may(scope):
-            refuse(request, principal, error := Forbidden(f"this needs the scope `{scope}`", code="scope_missing"))
-            raise error
+            raise Forbidden(f"this needs the scope `{scope}`", code="scope_missing")
         return principal
 
     return check
 
 
-def refuse(request: Request, principal: Principal | None, error: OrchestratorError) -> None:
-    """Note a refusal for the audit trail."""
-    container = container_of(request)
-    route = getattr(request.scope.get("route"), "path", request.url.path)
-    reason = "; ".join(getattr(error, "__notes__", ())) or error.detail
-    entry = Entry(
-        actor=principal.id if principal else "anonymous",
-        verb="access.refused",
-        target=f"route:{request.method} {route}",
-        outcome="denied",
-        reason=reason,
-        detail={"code": error.code, "address": caller_of(request, container.settings).address},
-    )
-    container.refusals.note(principal.org_id if principal else None, entry)
-    request.state.refusal_noted = True
-
-
-async def _turned_away(
-    request: Request, container: Container, principal: Principal | None, error: Unauthenticated | Forbidden
-) -> None:
-    """Count, note and slow down. Missing proof is no attack; it is neither noted nor slowed down."""
+async def _turned_away(request: Request, container: Container, error: Unauthenticated) -> None:
+    """Count and slow down. Missing proof is no attack."""
     await rate_of(request)
     if error.code == "token_missing":
         return
-    refuse(request, principal, error)
-    if isinstance(error, Unauthenticated):
-        address = caller_of(request, container.settings).address
-        try:
-            await container.guesses.admit([Subject("proof", address, FREE_PROOFS)])
-        except TooMany as slower:
-            raise slower from error
+    address = caller_of(request, container.settings).address
+    try:
+        await container.guesses.admit([Subject("proof", address, FREE_PROOFS)])
+    except TooMany as slower:
+        raise slower from error
 
 
 async def _caller(request: Request, response: Response) -> Caller:
@@ -138,4 +115,10 @@ async def _transaction(request: Request) -> AsyncIterator[AsyncSession]:
 Transaction = Annotated[AsyncSession, Depends(_transaction, scope="function")]
 """The request's transaction in the caller's organisation; committed before the answer leaves."""
 
-Services = Annotated[Container, Depends(container_of)]
+
+async def _services(request: Request) -> Container:
+    """Not ``container_of`` itself: a dependency that is no coroutine costs each request a thread."""
+    return container_of(request)
+
+
+Services = Annotated[Container, Depends(_services)]

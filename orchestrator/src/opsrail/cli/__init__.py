@@ -23,15 +23,23 @@ _GROUPS = {
     "guards": "opsrail.cli.guards:app",
     "hooks": "opsrail.hooks.cli:app",
     "policy": "opsrail.cli.policy:app",
+    "invitations": "opsrail.cli.users:invitations",
+    "machines": "opsrail.cli.machines:app",
+    "orgs": "opsrail.cli.orgs:app",
     "runs": "opsrail.cli.runs:app",
+    "secrets": "opsrail.cli.secrets:app",
     "tokens": "opsrail.cli.tokens:app",
+    "users": "opsrail.cli.users:app",
 }
 _COMMANDS = {
     "doctor": "opsrail.cli.stack:doctor",
     "invoke": "opsrail.cli.runs:invoke",
+    "login": "opsrail.cli.login:login",
+    "logout": "opsrail.cli.login:logout",
     "query": "opsrail.cli.agents:query",
     "status": "opsrail.cli.stack:status",
     "up": "opsrail.cli.up:up",
+    "whoami": "opsrail.cli.login:whoami",
 }
 _HELP = {
     "agents": "Install, enable, configure and look at agents",
@@ -45,13 +53,21 @@ _HELP = {
     "guards": "Freeze windows, budgets and sequence rules",
     "hooks": "Try webhook payloads without a server",
     "incidents": "Rank what may have caused an incident",
+    "invitations": "Invite people",
     "invoke": "Run an action of an agent",
+    "login": "Log in, as a person or with a token",
+    "logout": "Forget a login",
+    "machines": "Machine identities, which sign with AWS Signature V4",
+    "orgs": "Organisations",
     "policy": "Policies: draft, test, replay, activate; what they decided",
     "query": "Ask an agent",
     "runs": "List, watch, approve and cancel runs",
     "status": "How the stack is",
+    "secrets": "Secrets that connections refer to, and the key that seals everything",
     "tokens": "API tokens",
     "up": "Start the whole stack",
+    "users": "Members and their roles",
+    "whoami": "Who the commands act as",
 }
 
 

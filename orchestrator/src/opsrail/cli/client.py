@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import orjson
 
+from opsrail.cli.logins import kept
 from opsrail.cli.output import fail
 from opsrail.cli.sse import Message, parse
 
@@ -34,11 +35,17 @@ def _token() -> str:
     given = os.environ.get("OPSRAIL_TOKEN")
     if given:
         return given
+    login = kept(address().rstrip("/"))
+    if login:
+        return login
     path = data_folder() / "admin.token"
     try:
         return path.read_text().strip()
     except FileNotFoundError:
-        fail(f"no token: set OPSRAIL_TOKEN, or OPSRAIL_DATA to the stack's data folder (looked for {path})")
+        fail(
+            "no token: `opsrail login`, or set OPSRAIL_TOKEN, or OPSRAIL_DATA to the stack's data folder"
+            f" (looked for {path})"
+        )
     except PermissionError:
         fail(f"no token: {path} may not be read by this user; set OPSRAIL_TOKEN")
 
@@ -85,7 +92,7 @@ class Client:
             with self._http.stream("GET", path) as response:
                 if response.is_error:
                     response.read()
-                    _explain(response)
+                    explain(response)
                 yield from response.iter_bytes()
         except httpx.TransportError as error:
             fail(self._unreachable(error))
@@ -100,7 +107,7 @@ class Client:
                 ) as response:
                     if response.is_error:
                         response.read()
-                        _explain(response)
+                        explain(response)
                     for message in parse(response.iter_lines()):
                         last_id = message.id or last_id
                         yield message
@@ -117,14 +124,14 @@ class Client:
         except httpx.TransportError as error:
             fail(self._unreachable(error))
         if response.is_error:
-            _explain(response)
+            explain(response)
         return orjson.loads(response.content) if response.content else None
 
     def _unreachable(self, error: Exception) -> str:
         return f"no orchestrator answers at {self.url} ({error}); start one with `make up`, or set OPSRAIL_URL"
 
 
-def _explain(response: httpx.Response) -> None:
+def explain(response: httpx.Response) -> None:
     try:
         problem = orjson.loads(response.content)
         detail = f"{problem['detail']} [{problem['code']}]"

@@ -1,0 +1,115 @@
+"""Rate limits and the slow-down of guesses, with Redis and without."""
+
+import httpx
+import pytest
+from redis.asyncio import Redis
+
+from opsrail.auth.guesses import LONGEST_WAIT, Guesses, Subject
+from opsrail.auth.login import FREE_TRIES
+from opsrail.embedded.ports import free_port
+from opsrail.embedded.servers import Endpoints
+from opsrail.errors import TooMany
+from opsrail.ratelimit import Counted, RateLimiter
+from opsrail.settings import Settings
+from opsrail.testing.orchestrator import Orchestrator
+from opsrail.testing.people import PASSWORD, anonymous, join, log_in
+
+
+@pytest.fixture(params=["redis", "no redis"])
+async def redis(request: pytest.FixtureRequest, endpoints: Endpoints) -> Redis:
+    if request.param == "no redis":
+        return Redis.from_url(f"redis://127.0.0.1:{free_port()}")
+    redis = Redis.from_url(endpoints.redis_url)
+    await redis.flushdb()
+    return redis
+
+
+async def test_a_limit_is_told_and_kept(redis: Redis) -> None:
+    limiter = RateLimiter(redis)
+    counted = [Counted("address:a", 100), Counted("caller:b", 3)]
+    verdicts = [await limiter.hit(counted) for _ in range(4)]
+    assert [verdict.headers()["X-RateLimit-Remaining"] for verdict in verdicts] == ["2", "1", "0", "0"]
+    assert [verdict.exceeded for verdict in verdicts] == [False, False, False, True]
+    with pytest.raises(TooMany, match="3 requests in a minute for this caller") as raised:
+        verdicts[-1].enforce()
+    assert 1 <= int(raised.value.headers["Retry-After"]) <= 61
+    assert not (await limiter.hit([Counted("caller:c", 3)])).exceeded
+    await redis.aclose()
+
+
+async def test_guesses_are_slowed_down_more_and_more(redis: Redis) -> None:
+    guesses = Guesses(redis)
+    mine = [Subject("login", "a", 3), Subject("login-address", "x", 100)]
+    for _ in range(4):
+        await guesses.admit(mine)
+    with pytest.raises(TooMany) as raised:
+        await guesses.admit(mine)
+    assert raised.value.code == "slow_down"
+    assert 1 <= int(raised.value.headers["Retry-After"]) <= LONGEST_WAIT
+    await guesses.admit([Subject("login", "somebody else", 3)])
+    await guesses.forget(mine)
+    await guesses.admit(mine)
+    await redis.aclose()
+
+
+async def test_the_wait_is_bounded(redis: Redis) -> None:
+    guesses = Guesses(redis)
+    subject = Subject("login", "a", -60)
+    await guesses.admit([subject])
+    with pytest.raises(TooMany) as raised:
+        await guesses.admit([subject])
+    assert LONGEST_WAIT - 5 <= int(raised.value.headers["Retry-After"]) <= LONGEST_WAIT
+    await redis.aclose()
+
+
+async def test_unknown_and_wrong_are_answered_alike(orchestrator: Orchestrator, client: httpx.AsyncClient) -> None:
+    await join(client, "ada@example.com", "viewer")
+    async with anonymous(orchestrator) as browser:
+        wrong = (await log_in(browser, "ada@example.com", "not this one!")).json()
+        unknown = (await log_in(browser, "eve@example.com", "not this one!")).json()
+    for answer in (wrong, unknown):
+        answer.pop("correlation_id")
+    assert wrong == unknown
+
+
+async def test_guessing_is_slowed_down_while_the_owner_gets_in_elsewhere(
+    orchestrator: Orchestrator, client: httpx.AsyncClient
+) -> None:
+    await join(client, "ada@example.com", "viewer")
+    async with anonymous(orchestrator) as browser:
+        answers = [await log_in(browser, "ada@example.com", "not this one!") for _ in range(FREE_TRIES + 2)]
+        assert [answer.status_code for answer in answers] == [401] * (FREE_TRIES + 1) + [429]
+        assert int(answers[-1].headers["Retry-After"]) >= 1
+        assert (await log_in(browser, "ada@example.com")).status_code == 429
+    elsewhere = httpx.ASGITransport(orchestrator.app, client=("192.0.2.7", 1))
+    async with httpx.AsyncClient(transport=elsewhere, base_url="http://opsrail.test") as browser:
+        assert (await log_in(browser, "ada@example.com", PASSWORD)).status_code == 200
+
+
+async def test_wrong_tokens_are_slowed_down_and_right_ones_are_not(
+    orchestrator: Orchestrator, client: httpx.AsyncClient
+) -> None:
+    wrong = {"Authorization": "Bearer opr_byqnoep5infytpxiofxd5hquja_l693MT6NTgX0NwoedJM2PuAlE-NgRV0YhsdMVQSMxlI"}
+    async with anonymous(orchestrator) as browser:
+        answers = [(await browser.get("/v1/me", headers=wrong)).status_code for _ in range(33)]
+    assert answers[0] == 401
+    assert answers[-1] == 429
+    assert (await client.get("/v1/me")).status_code == 200
+
+
+@pytest.fixture
+def strict(settings: Settings) -> Settings:
+    settings.auth.requests_per_organisation = 3
+    return settings
+
+
+async def test_an_organisations_callers_share_its_limit(
+    strict: Settings, orchestrator: Orchestrator, client: httpx.AsyncClient
+) -> None:
+    made = (await client.post("/v1/tokens", json={"name": "t", "scopes": ["read"]})).json()
+    other = {"Authorization": f"Bearer {made['token']}"}
+    assert (await client.get("/v1/me", headers=other)).headers["X-RateLimit-Limit"] == "3"
+    assert (await client.get("/v1/me")).status_code == 200
+    over = await client.get("/v1/me", headers=other)
+    assert (over.status_code, over.json()["code"]) == (429, "rate_limited")
+    assert "Retry-After" in over.headers
