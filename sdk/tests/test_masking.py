@@ -16,6 +16,7 @@ SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF), min_size
 def masker(*secrets: str) -> Masker:
     made = Masker()
     made.add(secrets)
+    made.pattern()
     return made
 
 
@@ -109,3 +110,13 @@ def test_the_process_log_hides_what_the_process_has_opened() -> None:
         None, "info", {"event": "x", "error": "opened-by-the-process", "nested": ["opened-by-the-process"]}
     )
     assert fields == {"event": "x", "error": MASK, "nested": [MASK]}
+
+
+@given(st.lists(SECRETS, min_size=1, max_size=5), st.text(max_size=20))
+def test_before_a_pattern_is_made_the_same_is_masked(secrets: list[str], between: str) -> None:
+    fresh = Masker()
+    fresh.add(secrets)
+    text = between.join(base64.b64encode(secret.encode()).decode() + secret for secret in secrets)
+    masked = fresh.text(text)
+    assert not any(secret in masked for secret in secrets)
+    assert MASK in masked

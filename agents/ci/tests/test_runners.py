@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from opsrail_ci.engine import Engine
+from opsrail_ci.runners import base
 from opsrail_ci.runners.base import LINE_LIMIT, Exit, Runner, Script
 from opsrail_ci.runners.host import HostRunner
 from opsrail_ci.runners.image import ImageRunner
 from opsrail_ci.settings import ContainerLimits
+from opsrail_sdk import masking
 from opsrail_sdk.errors import PermanentError
 
 Lines = list[tuple[str, str]]
@@ -204,3 +206,20 @@ class TestImage:
         bench.image = "127.0.0.1:9/no/such:image"
         with pytest.raises(PermanentError, match="the Docker engine said"):
             await bench.run("true")
+
+
+def test_a_secret_that_a_long_line_is_cut_in_is_masked() -> None:
+    shown: list[str] = []
+    hidden = masking.Masker()
+    hidden.add(["a-very-secret-value"])
+    token = masking.current.set(hidden)
+    try:
+        lines = base.Lines(lambda text, _: shown.append(text), 1 << 20)
+        printed = b"x" * (LINE_LIMIT - 8) + b"a-very-secret-value" + b"y" * LINE_LIMIT
+        for start in range(0, len(printed), 1000):
+            lines.feed(printed[start : start + 1000], "stdout")
+        lines.close()
+    finally:
+        masking.current.reset(token)
+    text = "".join(shown)
+    assert text == "x" * (LINE_LIMIT - 8) + masking.MASK + "y" * LINE_LIMIT

@@ -6,6 +6,7 @@ import sys
 import structlog
 
 from opsrail.settings import LogSettings
+from opsrail_sdk.masking import mask_log
 
 
 def configure(settings: LogSettings) -> None:
@@ -17,11 +18,10 @@ def configure(settings: LogSettings) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    final: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer()]
-        if console
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    )
+    renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
+    if console:
+        renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    final: list[structlog.typing.Processor] = [structlog.processors.format_exc_info, mask_log, renderer]
     structlog.configure(
         processors=[*shared, *final],
         wrapper_class=structlog.make_filtering_bound_logger(level),

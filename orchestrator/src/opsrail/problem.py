@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from opsrail.audit import requests
 from opsrail.errors import FieldError, Invalid, OrchestratorError, Unavailable
+from opsrail_sdk.masking import hide
 
 log = structlog.get_logger()
 
@@ -82,7 +83,7 @@ def render(request: Request, error: OrchestratorError) -> JSONResponse:
     if error.status == 401:
         headers.setdefault("WWW-Authenticate", 'Bearer realm="opsrail"')
     return JSONResponse(
-        problem.model_dump(exclude_none=True), status_code=error.status, headers=headers, media_type=MEDIA_TYPE
+        hide(problem.model_dump(exclude_none=True)), status_code=error.status, headers=headers, media_type=MEDIA_TYPE
     )
 
 

@@ -17,6 +17,9 @@ from urllib.parse import quote, quote_plus
 MASK = "***"
 SHORTEST = 4
 """Shorter values are not masked: they would blot out ordinary words and give themselves away by it."""
+_SHORT = 4096
+_PATIENCE = 100
+"""So many short texts are searched form by form before a pattern is made, at about a millisecond a secret."""
 
 
 class Masker:
@@ -28,29 +31,34 @@ class Masker:
 
     def __init__(self, most: int | None = None) -> None:
         self._most = most
-        self._secrets: OrderedDict[str, None] = OrderedDict()
+        self._secrets: OrderedDict[str, frozenset[str]] = OrderedDict()
         self._pattern: re.Pattern[str] | None = None
         self._stale = False
+        self._by_hand = 0
         self.longest = 0
         """Characters of the longest form that is looked for."""
 
     def add(self, secrets: Iterable[str]) -> None:
         """Mask these from now on: line by line, as they are, base64, URL-encoded and JSON-escaped."""
         for secret in secrets:
-            self._stale |= secret not in self._secrets
-            self._secrets[secret] = None
+            if secret not in self._secrets:
+                self._secrets[secret] = _forms(secret)
+                self._changed()
             self._secrets.move_to_end(secret)
         while self._most is not None and len(self._secrets) > self._most:
             self._secrets.popitem(last=False)
-            self._stale = True
+            self._changed()
 
     def text(self, text: str) -> str:
+        if self._stale and len(text) <= _SHORT and self._by_hand < _PATIENCE:
+            self._by_hand += 1
+            return self._one_by_one(text)
         pattern = self.pattern()
         return pattern.sub(MASK, text) if pattern else text
 
     def value(self, value: Any) -> Any:
         """JSON-like data with every string masked, keys too."""
-        if self.pattern() is None:
+        if not self._secrets:
             return value
         if isinstance(value, str):
             return self.text(value)
@@ -63,11 +71,21 @@ class Masker:
     def pattern(self) -> re.Pattern[str] | None:
         """What finds every form, the longest where several begin; ``None`` where there is nothing to mask."""
         if self._stale:
-            forms = sorted({form for secret in self._secrets for form in _forms(secret)})
+            forms = sorted(frozenset().union(*self._secrets.values()))
             self.longest = max(map(len, forms), default=0)
             self._pattern = re.compile(_any_of(forms)) if forms else None
             self._stale = False
         return self._pattern
+
+    def _changed(self) -> None:
+        self._stale = True
+        self._by_hand = 0
+
+    def _one_by_one(self, text: str) -> str:
+        found = {form for forms in self._secrets.values() for form in forms if form in text}
+        for form in sorted(found, key=len, reverse=True):
+            text = text.replace(form, MASK)
+        return text
 
 
 class MaskedStream:
@@ -109,19 +127,24 @@ class MaskedStream:
 current: ContextVar[Masker | None] = ContextVar("masker", default=None)
 """The masker of the run that the running task belongs to."""
 
-everywhere = Masker(most=500)
-"""Secrets that this process has opened, for what it logs and answers whatever the task."""
+everywhere = Masker(most=200)
+"""Secrets that this process has opened, for what it logs, answers and emits whatever the task."""
+
+
+def hide(value: Any) -> Any:
+    """JSON-like data without what this process has opened and what the running task's run hides."""
+    for masker in (everywhere, current.get()):
+        if masker is not None:
+            value = masker.value(value)
+    return value
 
 
 def mask_log(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """structlog processor: the process log hides what this process has opened, and what the run's log hides."""
-    for masker in (everywhere, current.get()):
-        if masker is not None:
-            fields = {key: masker.value(value) for key, value in fields.items()}
-    return fields
+    return {key: hide(value) for key, value in fields.items()}
 
 
-def _forms(secret: str) -> set[str]:
+def _forms(secret: str) -> frozenset[str]:
     parts = {line.strip() for line in secret.splitlines()}
     if len(parts) == 1:
         parts |= {secret.strip(), secret.strip("\r\n")}
@@ -136,7 +159,7 @@ def _forms(secret: str) -> set[str]:
         forms |= {escaped, json.dumps(part, ensure_ascii=False)[1:-1], json.dumps(escaped)[1:-1]}
         forms.add(escaped.replace("/", r"\/"))
         forms |= {form for form in _base64_forms(encoded) if len(form) >= SHORTEST}
-    return forms
+    return frozenset(forms)
 
 
 def _lower_escapes(text: str) -> str:

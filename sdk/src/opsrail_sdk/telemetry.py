@@ -41,9 +41,7 @@ def configure_logging(level: LogLevel = "info", format: LogFormat = "auto") -> N
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
-    if not console:
-        shared.append(structlog.processors.format_exc_info)
-    shared.append(mask_log)
+    shared += [structlog.processors.format_exc_info, mask_log]
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[*shared, renderer],

@@ -60,7 +60,7 @@ async def record(session: AsyncSession, org_id: uuid.UUID, entry: Entry) -> None
 
 async def record_all(session: AsyncSession, entries: Sequence[tuple[uuid.UUID, Entry]]) -> None:
     """Write several entries in one statement."""
-    await session.execute(_INSERT, [_row(org_id, entry) for org_id, entry in entries])
+    await session.execute(_INSERT, [row_of(org_id, entry) for org_id, entry in entries])
 
 
 _INSERT = text(
@@ -72,7 +72,8 @@ _INSERT = text(
 )
 
 
-def _row(org_id: uuid.UUID, entry: Entry) -> dict[str, Any]:
+def row_of(org_id: uuid.UUID, entry: Entry) -> dict[str, Any]:
+    """Values of the columns, for a statement that writes the entry together with what it tells of."""
     correlation = entry.correlation_id or structlog.contextvars.get_contextvars().get("correlation_id")
     return {
         "org_id": org_id,

@@ -1,15 +1,20 @@
 """What every runner does: run one script in a workspace, say what it prints, and leave nothing behind."""
 
+from codecs import IncrementalDecoder, getincrementaldecoder
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal, Protocol
 
+from opsrail_sdk import masking
+from opsrail_sdk.masking import MaskedStream, Masker
+
 Stream = Literal["stdout", "stderr", "system"]
 Output = Callable[[str, Stream], None]
 """Takes one line without its end. Never blocks."""
 
+_decoder = getincrementaldecoder("utf-8")
 LINE_LIMIT = 16 * 1024
 """Bytes of one line; a longer one is broken."""
 
@@ -64,15 +69,25 @@ class Runner(Protocol):
 
 
 class Lines:
-    """Bytes to bounded lines. Keeps at most ``limit`` bytes of a step and counts what it drops."""
+    """Bytes to bounded lines. Keeps at most ``limit`` bytes of a step and counts what it drops.
+
+    The run's secrets are masked before a line is cut, so that none is shown in two halves.
+    """
 
     def __init__(self, output: Output, limit: int) -> None:
         self._output = output
         self._left = limit
         self._dropped = 0
         self._rest: dict[Stream, bytes] = {}
+        self._masked: dict[Stream, tuple[IncrementalDecoder, MaskedStream]] = {}
 
     def feed(self, data: bytes, stream: Stream) -> None:
+        if stream not in self._masked:
+            self._masked[stream] = (_decoder(errors="replace"), MaskedStream(masking.current.get() or Masker()))
+        decoder, masked = self._masked[stream]
+        self._take(masked.feed(decoder.decode(data)).encode(), stream)
+
+    def _take(self, data: bytes, stream: Stream) -> None:
         rest = self._rest.get(stream, b"") + data
         *whole, rest = rest.split(b"\n")
         for line in whole:
@@ -83,6 +98,8 @@ class Lines:
         self._rest[stream] = rest
 
     def close(self) -> None:
+        for stream, (decoder, masked) in self._masked.items():
+            self._take((masked.feed(decoder.decode(b"", final=True)) + masked.close()).encode(), stream)
         for stream, rest in self._rest.items():
             if rest:
                 self._emit(rest, stream)
