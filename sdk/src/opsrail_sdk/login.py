@@ -3,9 +3,12 @@
 Made by ``runtime`` from an agent's settings and by the orchestrator from its own; used by ``Bus.connect``.
 """
 
+import asyncio
 import re
 import ssl
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +17,9 @@ from nats.errors import AuthorizationError
 from nats.errors import Error as NatsError
 
 from opsrail_sdk.errors import ConfigInvalid
+
+RENEWAL_PERIOD = timedelta(seconds=10)
+"""Between two looks at the credential file."""
 
 _REFUSAL = re.compile(r"permissions violation for (publish|subscription) to \"?'?([^\s\"']+)", re.IGNORECASE)
 _EXPIRED = ("authorization violation", "authentication expired", "authentication revoked", "account authentication")
@@ -57,6 +63,25 @@ class Login:
         if not text.startswith("SU"):
             raise ConfigInvalid(f"{self.credentials} holds neither an NKEY seed of a user nor NATS credentials")
         return options | {"nkeys_seed": str(self.credentials)}
+
+
+async def follow_renewals(credentials: Path, renewed: Callable[[], Awaitable[None]]) -> None:
+    """Call ``renewed`` each time the file was replaced, until cancelled; a file that is gone is no renewal."""
+    seen = _changed_at(credentials)
+    while True:
+        await asyncio.sleep(RENEWAL_PERIOD.total_seconds())
+        now = _changed_at(credentials)
+        if now is not None and now != seen:
+            seen = now
+            await renewed()
+
+
+def _changed_at(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino
 
 
 class BusClient(Client):

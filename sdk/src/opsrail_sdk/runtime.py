@@ -49,7 +49,7 @@ async def run(agent: Agent) -> int:
     """Run until SIGTERM or SIGINT; the exit code."""
     from opsrail_sdk import telemetry  # noqa: PLC0415
     from opsrail_sdk.bus import Bus  # noqa: PLC0415
-    from opsrail_sdk.login import Login  # noqa: PLC0415
+    from opsrail_sdk.login import Login, follow_renewals  # noqa: PLC0415
     from opsrail_sdk.process import AgentProcess  # noqa: PLC0415
     from opsrail_sdk.settings import AgentSettings  # noqa: PLC0415
     from opsrail_sdk.tls import client_context  # noqa: PLC0415
@@ -87,9 +87,14 @@ async def run(agent: Agent) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, process.stop)
+    renewing = settings.nats_credentials and asyncio.create_task(
+        follow_renewals(settings.nats_credentials, bus.nc.force_reconnect)
+    )
     try:
         return await _until_done(process, bus)
     finally:
+        if renewing:
+            renewing.cancel()
         await bus.close()
 
 

@@ -136,7 +136,7 @@ async def _consumers_there(js: JetStreamContext, agent: Agent) -> bool:
 async def _spec(container: Container, session: AsyncSession, agent: Agent) -> AgentSpec:
     elsewhere = agent.runtime == "external"
     keys = await bus_credentials.nkeys_of(session, agent.org_id, agent.id) if elsewhere else ()
-    return spec_of(agent, keys=keys, carried=await carried(session, container.settings.nats, agent.org_id))
+    return spec_of(agent, keys=keys, carried=await carried(container.database, container.settings.nats, agent.org_id))
 
 
 async def _write_spec(container: Container, spec: AgentSpec) -> None:

@@ -17,7 +17,7 @@ router = APIRouter(tags=["agents"], route_class=IdempotentRoute, responses=COMMO
 async def mint_credential(principal: Operator, services: Services, agent_id: str) -> CredentialCreated:
     """Mint a credential for an `external` agent. The file is in this answer and nowhere else, ever."""
     async with services.database.organisation(principal.org_id) as session:
-        minted = await service.mint(session, services.settings.nats, principal, agent_id)
+        minted = await service.mint(session, services.database, services.settings.nats, principal, agent_id)
     await provisioning.follow_if_reachable(services, principal.org_id, agent_id)
     return minted
 

@@ -1,7 +1,7 @@
 """Revoking JWTs at an outside NATS at once: the account's own JWT gets a list of users that are let in no more.
 
 That JWT is signed by the operator, so this takes the operator's key and a login of the system account. Without them
-a revoked credential ends when it expires. Form: NATS ADR-14; ``$SYS.REQ.CLAIMS.UPDATE`` of the server.
+a revoked credential ends when it expires. Form: NATS ADR-14; ``$SYS.REQ.ACCOUNT.*.CLAIMS.UPDATE`` of the server.
 """
 
 import base64
@@ -13,7 +13,9 @@ import nats
 import nkeys  # type: ignore[import-untyped]
 import orjson
 import structlog
+from nats.aio.client import Client
 from nats.errors import Error as NatsError
+from nats.errors import NoRespondersError
 
 from opsrail.bus_credentials.models import BusCredential
 from opsrail.bus_credentials.service import signing_key
@@ -45,10 +47,10 @@ async def announce(settings: NatsSettings, revoked: Sequence[BusCredential]) -> 
             connect_timeout=PATIENCE.seconds,
         )
         try:
-            lookup = f"$SYS.REQ.ACCOUNT.{signer.account}.CLAIMS.LOOKUP"
-            current = (await connection.request(lookup, timeout=PATIENCE.seconds)).data.decode()
-            renewed = with_revoked(current, users, settings.operator_seed.get_secret_value())
-            answer = await connection.request("$SYS.REQ.CLAIMS.UPDATE", renewed.encode(), timeout=PATIENCE.seconds)
+            account = f"$SYS.REQ.ACCOUNT.{signer.account}"
+            current = await _account_jwt(connection, account)
+            renewed = with_revoked(current, users, settings.operator_seed.get_secret_value()).encode()
+            answer = await connection.request(f"{account}.CLAIMS.UPDATE", renewed, timeout=PATIENCE.seconds)
             taken = "error" not in orjson.loads(answer.data)
         finally:
             await connection.close()
@@ -58,6 +60,15 @@ async def announce(settings: NatsSettings, revoked: Sequence[BusCredential]) -> 
     if not taken:
         log.error("bus_credentials.not_announced", users=users, why=answer.data.decode(errors="replace"))
     return taken
+
+
+async def _account_jwt(connection: Client, account: str) -> str:
+    """As the servers' resolver has it; one that answers no look-ups (``MEMORY``) shows it among what it loaded."""
+    try:
+        return (await connection.request(f"{account}.CLAIMS.LOOKUP", timeout=PATIENCE.seconds)).data.decode()
+    except NoRespondersError:
+        answer = await connection.request(f"{account}.INFO", timeout=PATIENCE.seconds)
+        return str((orjson.loads(answer.data).get("data") or {}).get("jwt", ""))
 
 
 def with_revoked(account_jwt: str, users: Sequence[str], operator_seed: str) -> str:

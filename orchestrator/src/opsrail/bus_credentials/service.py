@@ -18,6 +18,7 @@ from opsrail.bus_credentials import keys, repository
 from opsrail.bus_credentials.models import BusCredential
 from opsrail.bus_credentials.schemas import CredentialCreated, CredentialView
 from opsrail.bus_credentials.tokens import SigningKey, credentials_file
+from opsrail.db.engine import Database
 from opsrail.errors import Conflict, Invalid, NotFound
 from opsrail.settings import NatsSettings
 from opsrail_sdk.contracts.access import access_of
@@ -25,7 +26,9 @@ from opsrail_sdk.contracts.access import access_of
 log = structlog.get_logger()
 
 
-async def mint(session: AsyncSession, nats: NatsSettings, by: Principal, agent_id: str) -> CredentialCreated:
+async def mint(
+    session: AsyncSession, database: Database, nats: NatsSettings, by: Principal, agent_id: str
+) -> CredentialCreated:
     """A credential for one agent. What opens it is in this answer and nowhere else.
 
     Raises:
@@ -39,7 +42,11 @@ async def mint(session: AsyncSession, nats: NatsSettings, by: Principal, agent_i
         raise Conflict(
             f"`{agent_id}` is started by the platform, which gives it its credential", code="runtime_not_external"
         )
-    await _check_carried(session, nats, by.org_id)
+    if not await carried(database, nats, by.org_id):
+        raise Conflict(
+            "the NATS account carries another organisation; give this one an installation with an account of its own",
+            code="account_of_another_organisation",
+        )
     seed = keys.new_seed()
     signer = signing_key(nats)
     credential = BusCredential(
@@ -95,21 +102,16 @@ def signing_key(nats: NatsSettings) -> SigningKey | None:
         raise Invalid(str(error), code="signing_seed_invalid") from error
 
 
-async def carried(session: AsyncSession, nats: NatsSettings, org_id: uuid.UUID) -> bool:
+async def carried(database: Database, nats: NatsSettings, org_id: uuid.UUID) -> bool:
     """Whether the bus has room for an organisation's agents.
 
     Within one account allow lists alone cannot keep organisations apart: a reply subject is free to choose. So an
     outside account carries one organisation, the first, unless the operator has decided otherwise.
     """
-    return nats.signing_seed is None or nats.account_shared or await repository.first_organisation(session) == org_id
-
-
-async def _check_carried(session: AsyncSession, nats: NatsSettings, org_id: uuid.UUID) -> None:
-    if not await carried(session, nats, org_id):
-        raise Conflict(
-            "the NATS account carries another organisation; give this one an installation with an account of its own",
-            code="account_of_another_organisation",
-        )
+    if nats.signing_seed is None or nats.account_shared:
+        return True
+    async with database.across() as session:
+        return await repository.first_organisation(session) == org_id
 
 
 def without_login(url: str) -> str:

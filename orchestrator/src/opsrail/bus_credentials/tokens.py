@@ -7,6 +7,7 @@ Called by ``service`` for agents that run elsewhere and by the host of `opsrail 
 import base64
 import hashlib
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
 import nkeys  # type: ignore[import-untyped]
@@ -14,6 +15,8 @@ import orjson
 
 from opsrail_sdk.contracts.access import BusAccess
 
+LONGEST_BYTES = 3600
+"""nats-server takes 4096 bytes of ``CONNECT`` (``max_control_line``); the rest is signature, names and versions."""
 REPLY_TIME = timedelta(minutes=10)
 """How long an agent may take to answer what it was asked."""
 
@@ -42,7 +45,21 @@ class SigningKey:
             )
 
     def user(self, public_key: str, name: str, access: BusAccess, *, expires: datetime | None) -> str:
-        """A JWT for the holder of ``public_key``'s seed."""
+        """A JWT for the holder of ``public_key``'s seed.
+
+        It has to fit into the first line that a client sends. One that does not names its events by what they
+        begin with in common.
+
+        Raises:
+            ValueError: it does not fit even so.
+        """
+        for rights in (access, _by_common_beginning(access)):
+            jwt = self._user(public_key, name, rights, expires)
+            if len(jwt) <= LONGEST_BYTES:
+                return jwt
+        raise ValueError(f"the rights of {name} do not fit into a JWT of {LONGEST_BYTES} bytes")
+
+    def _user(self, public_key: str, name: str, access: BusAccess, expires: datetime | None) -> str:
         claims: dict[str, Any] = {
             "iat": int(datetime.now(UTC).timestamp()),
             "iss": self.public_key,
@@ -81,6 +98,15 @@ def credentials_file(jwt: str, seed: str) -> str:
         f"-----BEGIN NATS USER JWT-----\n{jwt}\n------END NATS USER JWT------\n\n"
         f"-----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
     )
+
+
+def _by_common_beginning(access: BusAccess) -> BusAccess:
+    events = [subject.split(".") for subject in access.publish if subject.split(".")[2:3] == ["event"]]
+    if len(events) < 2:
+        return access
+    common = [tokens[0] for tokens in takewhile(lambda tokens: len(set(tokens)) == 1, zip(*events, strict=False))]
+    others = [subject for subject in access.publish if subject.split(".") not in events]
+    return access.model_copy(update={"publish": (*others, ".".join([*common, ">"]))})
 
 
 def _encoded(raw: bytes) -> str:

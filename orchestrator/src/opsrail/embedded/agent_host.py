@@ -42,6 +42,8 @@ KEPT_FROM_AGENTS = frozenset(
         "OPSRAIL_DATA",
         "OPSRAIL_NATS_CREDENTIALS",
         "OPSRAIL_NATS_SIGNING_SEED",
+        "OPSRAIL_NATS_OPERATOR_SEED",
+        "OPSRAIL_NATS_SYSTEM_CREDENTIALS",
         "OPSRAIL_TLS_SERVER_CERT",
         "OPSRAIL_TLS_SERVER_KEY",
     }
@@ -210,6 +212,7 @@ class AgentHost:
         self._tasks = [
             asyncio.create_task(self._heartbeats.follow(self._bus), name="heartbeats"),
             asyncio.create_task(self._follow_specs(self._bus), name="agent specs"),
+            asyncio.create_task(self._credentials.keep(), name="credentials"),
         ]
         if self._bus_log is not None:
             self._tasks.append(asyncio.create_task(self._bus_log.tell(self._bus), name="bus log"))

@@ -30,6 +30,9 @@ class Credentials(Protocol):
     async def admit(self, specs: Iterable[AgentSpec]) -> None:
         """Let these agents in, and no others: whoever else is connected is cut off at once."""
 
+    async def keep(self) -> None:
+        """Renew what has to be renewed, until cancelled."""
+
     def environment(self, spec: AgentSpec, slot: int) -> dict[str, str]:
         """How one process logs in, once it is admitted."""
 
@@ -41,6 +44,9 @@ class SharedLogin:
         self._url = url
 
     async def admit(self, specs: Iterable[AgentSpec]) -> None:
+        return None
+
+    async def keep(self) -> None:
         return None
 
     def environment(self, spec: AgentSpec, slot: int) -> dict[str, str]:
@@ -99,6 +105,9 @@ class BusUsers:
             )
             for seed_file in gone:
                 (self._folder.path / str(seed_file)).unlink(missing_ok=True)
+
+    async def keep(self) -> None:
+        return None
 
     def environment(self, spec: AgentSpec, slot: int) -> dict[str, str]:
         return {

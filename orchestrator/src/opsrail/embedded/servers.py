@@ -6,7 +6,7 @@ Called by `supervisor.py` and by the test fixtures in `opsrail.testing.servers`.
 import asyncio
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
@@ -44,11 +44,13 @@ class External:
     redis_url: str | None = None
     nats_url: str | None = None
     agent_nats_url: str | None = None
+    nats_credentials: str | None = None
+    nats_signing_seed: str | None = field(default=None, repr=False)
+    nats_account: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Read `OPSRAIL_DATABASE_URL`, `OPSRAIL_MIGRATION_URL`, `OPSRAIL_REDIS_URL`, `OPSRAIL_NATS_URL`,
-        `OPSRAIL_AGENT_NATS_URL`; an empty one counts as absent."""
+        """Read `OPSRAIL_` and a field's name in capitals, for each; an empty one counts as absent."""
         return cls(**{field: environment.get(f"OPSRAIL_{field.upper()}") or None for field in cls.__annotations__})
 
 
@@ -120,10 +122,22 @@ class Servers:
 
     @property
     def credentials(self) -> Credentials:
-        """Who lets agents in."""
-        if self._external.nats_url is None:
+        """Who lets agents in.
+
+        Raises:
+            ValueError: the signing seed is none.
+        """
+        outside = self._external
+        if outside.nats_url is None:
             return self._nats.users
-        return SharedLogin(self.endpoints.agent_nats_url)
+        if outside.nats_signing_seed is None:
+            return SharedLogin(self.endpoints.agent_nats_url)
+        from opsrail.bus_credentials.service import without_login  # noqa: PLC0415 - only with an outside server
+        from opsrail.bus_credentials.tokens import SigningKey  # noqa: PLC0415
+        from opsrail.embedded.outside_nats import SignedCredentials  # noqa: PLC0415
+
+        signer = SigningKey(outside.nats_signing_seed, outside.nats_account)
+        return SignedCredentials(self.folder, without_login(self.endpoints.agent_nats_url), signer)
 
     @property
     def bus_log(self) -> "BusLog | None":

@@ -65,7 +65,7 @@ def _facts(manifest: Manifest, org: str) -> list[str]:
     if manifest.actions:
         run = [subjects.run_status(org, "*"), subjects.run_log(org, "*"), subjects.run_artifact(org, "*")]
         facts += [*run, *(_last(subjects.RUNS, subject) for subject in (run[0], subjects.run_cancel(org, "*")))]
-        facts += [f"$O.{subjects.artifacts_bucket(org)}.{part}.>" for part in ("C", "M")]
+        facts.append(f"$O.{subjects.artifacts_bucket(org)}.>")
     return facts
 
 
@@ -85,16 +85,14 @@ def _always(agent: str, org: str) -> list[str]:
 
 
 def _heard(manifest: Manifest, org: str) -> list[str]:
-    heard = [
+    return [
         f"{subjects.inbox_prefix(org, manifest.id)}.>",
         f"$KV.{subjects.SPECS_BUCKET}.{subjects.spec_key(org, manifest.id)}",
         f"$KV.{subjects.TRUST_BUCKET}.{subjects.JWKS_KEY}",
         subjects.run_cancel(org, "*"),
-        *(subjects.query(org, manifest.id, query.name) for query in manifest.queries),
+        *([subjects.query(org, manifest.id, "*")] if manifest.queries else []),
+        "$SRV.>",
     ]
-    for verb in ("PING", "INFO", "STATS"):
-        heard += [f"$SRV.{verb}", f"$SRV.{verb}.{manifest.id}", f"$SRV.{verb}.{manifest.id}.*"]
-    return heard
 
 
 def _last(stream: str, subject: str) -> str:
