@@ -15,7 +15,7 @@ from opsrail.hooks.normalisers import SENDERS, normalise
 from opsrail.hooks.normalisers.datadog import TEMPLATE
 from opsrail.hooks.service import stamp
 from opsrail_sdk.contracts.alerts import FIRING, RESOLVED, numbered_ids, severity
-from opsrail_sdk.contracts.cloudevent import CloudEvent, decode_batch, derived_id
+from opsrail_sdk.contracts.cloudevent import NAMESPACE, CloudEvent, decode_batch, derived_id
 
 from .conftest import CONNECTION, RECEIVED, Normalise
 
@@ -97,6 +97,11 @@ def test_event_ids_are_the_deliverys_counted_up() -> None:
     assert len({*ids, delivery.correlation_id}) == 1001
     assert all(uuid.UUID(event_id).version == 5 for event_id in ids)
     assert numbered_ids("6f1a3c52-7d0b-5f57-9a53-ffffffffffff", [0, 1])[1] == "6f1a3c52-7d0b-5f57-9a53-000000000001"
+
+
+@given(st.lists(st.text(), min_size=1, max_size=3))
+def test_derived_ids_are_uuid5(parts: list[str]) -> None:
+    assert derived_id(*parts) == str(uuid.uuid5(NAMESPACE, "\x1f".join(parts)))
 
 
 def test_gitlab_hooks_that_share_an_event_uuid_stay_apart() -> None:

@@ -97,11 +97,11 @@ class GroupCommit:
             BusAway: it is not, or may not be; the caller should have the sender try again.
             TooBigForBus: an event does not fit into a message; none was sent.
         """
-        size = sum(len(encoded) for _, encoded in events)
         if not events:
             return
-        room = self.room
-        if max(len(encoded) for _, encoded in events) > room:
+        room, sizes = self.room, [len(encoded) for _, encoded in events]
+        size = sum(sizes)
+        if max(sizes) > room:
             raise TooBigForBus
         if self._pending + size > self._max_pending:
             raise BusAway("too much is waiting for the bus already")

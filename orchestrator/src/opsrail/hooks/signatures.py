@@ -10,6 +10,7 @@ import hmac
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 TOLERANCE = timedelta(minutes=5)
 """How far a signed timestamp may lie from our clock, as Standard Webhooks recommends."""
@@ -54,7 +55,15 @@ def hub_signature(body: bytes, secret: bytes) -> str:
 
     https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
     """
-    return "sha256=" + hmac.digest(secret, body, "sha256").hex()
+    mac = _keyed(secret).copy()
+    mac.update(body)
+    return "sha256=" + mac.hexdigest()
+
+
+@lru_cache(1024)
+def _keyed(secret: bytes) -> hmac.HMAC:
+    """Set up once for each secret: for a small body that is half of the work."""
+    return hmac.new(secret, digestmod="sha256")
 
 
 def standard_signature(message_id: str, timestamp: str, body: bytes, secret: bytes) -> str:
