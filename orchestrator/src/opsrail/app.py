@@ -32,6 +32,7 @@ from opsrail.hooks import endpoints as hooks
 from opsrail.hooks.service import Intake
 from opsrail.organisations.provision import provision_all
 from opsrail.ratelimit import RateLimiter
+from opsrail.runs.lane import Lane
 from opsrail.secrets.keyring import Keyring
 from opsrail.secrets.resolver import Resolver
 from opsrail.secrets.roots.choice import root_of
@@ -137,6 +138,7 @@ async def _build(settings: Settings, closing: AsyncExitStack) -> Container:
         passwords=Passwords(settings.auth),
         signer=signer,
         hints=hints,
+        lane=Lane(database),
         refusals=refusals,
         signatory=Signatory(database, sealer),
     )

@@ -12,6 +12,7 @@ from opsrail.auth.guesses import Guesses
 from opsrail.auth.passwords import Passwords
 from opsrail.db.engine import Database
 from opsrail.ratelimit import RateLimiter
+from opsrail.runs.lane import Lane
 from opsrail.sealing import Sealer
 from opsrail.secrets.keyring import Keyring
 from opsrail.secrets.resolver import Resolver
@@ -39,6 +40,7 @@ class Container:
     passwords: Passwords
     signer: Signer
     hints: Hints
+    lane: Lane
     refusals: Refusals
     signatory: Signatory
 

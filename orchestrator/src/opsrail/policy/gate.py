@@ -161,7 +161,7 @@ def _guarded(
         risk=action["risk"],
         input=given,
         dry_run=dry_run,
-        environment=resource["environment"],
+        environment="production" if resource["production"] else resource["environment"],
         target=resource["name"],
         cost=cost,
     )

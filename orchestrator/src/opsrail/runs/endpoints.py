@@ -79,8 +79,7 @@ async def _create(
         correlation_id=request.state.correlation_id,
         traceparent=request.headers.get("traceparent"),
     )
-    async with services.database.organisation(principal.org_id) as session:
-        created = await service.create(session, principal.org_id, wish, Asker.of(principal, via))
+    created = await services.lane.create(principal.org_id, wish, Asker.of(principal, via))
     await service.notify(services.hints, principal.org_id, created.run.id)
     created.require_allowed()
     return created

@@ -17,7 +17,7 @@ from opsrail.audit.trail import Entry
 from opsrail.errors import Conflict, FieldError, Invalid, NotFound
 from opsrail.policy import gate, situation
 from opsrail.policy.asker import Asker
-from opsrail.policy.gate import Decided, Verdict
+from opsrail.policy.gate import Verdict
 from opsrail.policy.language import Outcome
 from opsrail.policy.refusal import Denied
 from opsrail.policy.situation import Situation
@@ -70,14 +70,9 @@ class Created:
             raise Denied(self.run, self.governance())
 
 
-async def create(session: AsyncSession, org_id: uuid.UUID, wish: Wish, asker: Asker) -> Created:
-    """Check a wish, let the gate decide, and make its run: queued, waiting for approval, or denied.
-
-    Raises:
-        NotFound: ``agent_unknown`` or ``action_unknown``.
-        Invalid: the input breaks the action's schema, or it cannot be tried dry.
-    """
-    known = await situation.look(
+async def look(session: AsyncSession, org_id: uuid.UUID, wish: Wish, asker: Asker) -> Situation:
+    """What has to be known to decide about a wish; holds for others of the same action and asker, but for the key."""
+    return await situation.look(
         session,
         org_id,
         agent=wish.agent,
@@ -85,6 +80,21 @@ async def create(session: AsyncSession, org_id: uuid.UUID, wish: Wish, asker: As
         asking_agent=asker.name if asker.kind == "agent" else None,
         key=wish.key,
     )
+
+
+async def create(
+    session: AsyncSession, org_id: uuid.UUID, wish: Wish, asker: Asker, known: Situation | None = None
+) -> Created:
+    """Check a wish, let the gate decide, and make its run: queued, waiting for approval, or denied.
+
+    Args:
+        known: what ``look`` saw in this transaction, where it looked already.
+
+    Raises:
+        NotFound: ``agent_unknown`` or ``action_unknown``.
+        Invalid: the input breaks the action's schema, or it cannot be tried dry.
+    """
+    known = known or await look(session, org_id, wish, asker)
     if known.existing is not None:
         return Created(await find(session, known.existing), new=False)
     spec = _spec(known, wish)
@@ -100,10 +110,12 @@ async def create(session: AsyncSession, org_id: uuid.UUID, wish: Wish, asker: As
     values = _values(org_id, wish, risk=Risk(spec["risk"]))
     decided = await gate.govern(session, org_id, asker, wish, spec=spec, run_id=values["id"], known=known)
     values |= _begun(decided.verdict, values["created_at"])
-    run, new = await repository.insert_decided(session, values, decided.values)
+    entry = trail.row_of(org_id, _told(values, decided.verdict, asker))
+    run, new = await repository.insert_decided(session, values, decided.values, entry)
     if not new:
         return Created(run, new)
-    await _follow(session, org_id, run, decided, asker)
+    if decided.verdict.outcome is Outcome.APPROVAL:
+        await approvals.open(session, run, decided.verdict, asker)
     stopping = await _supersede(session, run) if decided.verdict.outcome is Outcome.PERMIT else ()
     return Created(run, new, decided.verdict, stopping)
 
@@ -121,31 +133,25 @@ async def release(session: AsyncSession, run: Run, decision_id: uuid.UUID) -> tu
     return await _supersede(session, run)
 
 
-async def _follow(session: AsyncSession, org_id: uuid.UUID, run: Run, decided: Decided, asker: Asker) -> None:
-    verdict = decided.verdict
+def _told(run: Mapping[str, Any], verdict: Verdict, asker: Asker) -> Entry:
+    """What the audit trail is told about a wish."""
     denied = verdict.outcome is Outcome.DENY
-    await trail.record(
-        session,
-        org_id,
-        Entry(
-            actor=asker.id,
-            verb="run.denied" if denied else "run.requested",
-            target=f"run:{run.id}",
-            outcome="denied" if denied else "allowed",
-            reason=verdict.reason,
-            decision_id=verdict.decision_id,
-            correlation_id=run.correlation_id,
-            detail={
-                "agent": run.agent,
-                "action": run.action,
-                "dry_run": run.dry_run,
-                "state": str(run.state),
-                "policies": verdict.policies,
-            },
-        ),
+    return Entry(
+        actor=asker.id,
+        verb="run.denied" if denied else "run.requested",
+        target=f"run:{run['id']}",
+        outcome="denied" if denied else "allowed",
+        reason=verdict.reason,
+        decision_id=verdict.decision_id,
+        correlation_id=run["correlation_id"],
+        detail={
+            "agent": run["agent"],
+            "action": run["action"],
+            "dry_run": run["dry_run"],
+            "state": str(run["state"]),
+            "policies": verdict.policies,
+        },
     )
-    if verdict.outcome is Outcome.APPROVAL:
-        await approvals.open(session, run, verdict, asker)
 
 
 async def _supersede(session: AsyncSession, run: Run) -> tuple[uuid.UUID, ...]:
