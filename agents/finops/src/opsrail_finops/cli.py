@@ -1,5 +1,6 @@
 """``opsrail finops …``: sub-commands that need no server. Mounted by the CLI through its entry point."""
 
+import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -81,7 +82,7 @@ def forecast(
     from opsrail_finops.forecast_report import extra_methods, holidays_of, report  # noqa: PLC0415
 
     try:
-        start, costs = read_costs(sys.stdin)
+        start, costs = read_costs(io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", newline=""))
         days = holidays_of(holidays, start, len(costs) + horizon + 31)
         found = look_ahead(start, costs, horizon, holidays=days, extra=extra_methods(with_prophet=with_prophet))
     except (BadSeries, ValueError) as error:

@@ -21,6 +21,31 @@ us-east-1,,6.5,,,red
 5,P,2026-09-01T00:00:00Z,AWS Inc,a1,DiscountedUsage,2026-09-01T06:00:00Z,USD,0,Compute Cloud,us-east-1,0.25,,,,blue
 """
 
+CUR_FEES = """bill_payer_account_id,line_item_line_item_type,line_item_usage_start_date,line_item_currency_code,\
+line_item_unblended_cost,line_item_product_code,reservation_reservation_a_r_n,reservation_effective_cost,\
+reservation_unused_amortized_upfront_fee_for_billing_period,reservation_unused_recurring_fee
+P,Fee,2026-09-01T00:00:00Z,USD,1200,AmazonEC2,arn:aws:ec2:::reserved-instances/r1,,,
+P,Fee,2026-09-01T00:00:00Z,USD,29,AWSSupport,,,,
+P,RIFee,2026-09-01T00:00:00Z,USD,40,AmazonEC2,arn:aws:ec2:::reserved-instances/r1,,3.5,1.25
+P,DiscountedUsage,2026-09-01T00:00:00Z,USD,0,AmazonEC2,arn:aws:ec2:::reserved-instances/r1,0.75,,
+P,Tax,2026-09-01T00:00:00Z,USD,2,AWSSupport,,,,
+"""
+"""An upfront and a recurring fee of a reservation, a fee of none, covered usage, tax."""
+
+AZURE_MCA = """invoiceId,billingAccountId,billingProfileId,invoiceSectionName,date,meterCategory,\
+costInBillingCurrency,costInPricingCurrency,costInUsd,billingCurrency,SubscriptionId,tags,chargeType,billingPeriodStartDate
+,B,P,section,09/13/2026,Storage,1.5,1.6,1.7,EUR,sub,"{""team"":""red""}",Usage,09/01/2026
+"""
+
+AZURE_PAY_AS_YOU_GO = """SubscriptionGuid,ResourceGroup,ResourceLocation,UsageDateTime,MeterCategory,PreTaxCost,\
+Currency,Tags
+sub,group,westeurope,2026-09-13T00:00:00,Storage,1.5,EUR,"{""team"":""red""}"
+"""
+
+AZURE_PARTNER = """PartnerId,CustomerId,UsageDate,MeterCategory,PreTaxCost,Currency,SubscriptionId,Tags
+p,c,2026-09-13,Storage,1.5,EUR,sub,"{""team"":""red""}"
+"""
+
 CUR_2 = """bill_payer_account_id,bill_billing_period_start_date,line_item_usage_account_id,line_item_line_item_type,\
 line_item_usage_start_date,line_item_currency_code,line_item_unblended_cost,line_item_product_code,resource_tags
 P,2026-09-01 00:00:00,a1,Usage,2026-09-01 05:00:00,USD,1.5,AmazonEC2,"{""user_team"":""red""}"
@@ -42,23 +67,26 @@ invoice.month
 G,Compute Engine,2026-09-01 07:00:00 UTC,p1,europe-west1,4.5,EUR,202609
 """
 
-GCP_LINES = (
-    json.dumps(
-        {
-            "billing_account_id": "G",
-            "service": {"id": "6F81", "description": "Compute Engine"},
-            "usage_start_time": "2026-09-01 07:00:00 UTC",
-            "project": {"id": "p1"},
-            "location": {"region": "europe-west1"},
-            "labels": [{"key": "team", "value": "red"}],
-            "cost": 5.0,
-            "credits": [{"name": "promotion", "amount": -0.3}, {"name": "commitment", "amount": -0.2}],
-            "currency": "EUR",
-            "invoice": {"month": "202609"},
-        }
-    )
-    + "\n"
-)
+GCP_CSV_CREDITS = """billing_account_id,service_description,usage_start_time,cost,currency,credits
+G,Compute Engine,2026-09-01 07:00:00 UTC,5,EUR,"[{""name"": ""promotion"", ""amount"": -0.3}, {""amount"": -0.2}]"
+G,Compute Engine,2026-09-01 08:00:00.123456 UTC,0.1,EUR,[]
+G,Compute Engine,2026-09-01 09:00:00 UTC,0.2,EUR,-0.1
+"""
+
+GCP_ROW = {
+    "billing_account_id": "G",
+    "service": {"id": "6F81", "description": "Compute Engine"},
+    "usage_start_time": "2026-09-01 07:00:00 UTC",
+    "project": {"id": "p1"},
+    "location": {"region": "europe-west1"},
+    "labels": [{"key": "team", "value": "red"}],
+    "cost": 5.0,
+    "credits": [{"name": "promotion", "amount": -0.3}, {"name": "commitment", "amount": -0.2}],
+    "currency": "EUR",
+    "invoice": {"month": "202609"},
+}
+
+GCP_LINES = json.dumps(GCP_ROW) + "\n"
 
 COST_EXPLORER = json.dumps(
     {

@@ -35,14 +35,14 @@ def test_refused_rows_are_named_and_the_rest_is_added_up(tmp_path: Path) -> None
     )
     report = totals([path])
     assert [(row.row, row.column) for row in report.refused] == [
-        (2, None),
-        (3, "BilledCost"),
-        (4, "EffectiveCost"),
-        (5, "ChargePeriodStart"),
-        (7, "ChargePeriodStart"),
-        (8, None),
-        (9, "BilledCost"),
+        (3, None),
+        (4, "BilledCost"),
+        (5, "EffectiveCost"),
+        (6, "ChargePeriodStart"),
+        (8, "ChargePeriodStart"),
+        (9, None),
         (10, "BilledCost"),
+        (11, "BilledCost"),
     ]
     assert (report.rows, report.refused_count) == (10, 8)
     assert [(total.rows, total.billed, total.effective) for total in report.totals] == [(2, 3, 11)]
@@ -100,7 +100,7 @@ def test_grouped_thousands_and_slashed_dates_with_evidence(tmp_path: Path) -> No
 
 def test_what_stays_ambiguous_is_refused(tmp_path: Path) -> None:
     report = totals([bill(tmp_path, '2026-09-01,a,"1,234",1,USD', "9/1/2026,a,1,1,USD")])
-    assert [(row.row, row.column) for row in report.refused] == [(1, "BilledCost"), (2, "ChargePeriodStart")]
+    assert [(row.row, row.column) for row in report.refused] == [(2, "BilledCost"), (3, "ChargePeriodStart")]
     assert all("ambiguous" in row.reason for row in report.refused)
 
 
@@ -114,8 +114,8 @@ def test_exit_codes_and_the_report(tmp_path: Path) -> None:
     where = tmp_path / "refused.json"
     result = CliRunner().invoke(app, ["totals", str(path), "--report", str(where)])
     assert result.exit_code == 0
-    assert "bill.csv, row 2, column BilledCost: 'x' is not a number" in result.stderr
-    assert json.loads(where.read_text())["refusals"][0]["row"] == 2
+    assert "bill.csv, row 3, column BilledCost: 'x' is not a number" in result.stderr
+    assert json.loads(where.read_text())["refusals"][0]["row"] == 3
     assert CliRunner().invoke(app, ["totals", str(path), "--strict"]).exit_code == 1
     worse = bill(tmp_path, "2026-09-01,a,x,1,USD", name="worse.csv")
     assert CliRunner().invoke(app, ["totals", str(worse)]).exit_code == 2

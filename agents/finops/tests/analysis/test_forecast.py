@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from datetime import date, timedelta
+from importlib.util import find_spec
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from bench.generators.cloud_bills import cloud_bill
+from opsrail_finops.analysis.decompose import calendar, take_apart
 from opsrail_finops.analysis.forecast import Forecast, filled_gaps, forecast
+from opsrail_finops.analysis.with_prophet import prophet
 from opsrail_finops.cli import app
 
 START = date(2026, 1, 5)
@@ -147,12 +150,12 @@ def test_the_command_prints_csv_and_says_who_won() -> None:
         ("", "empty"),
         ("date,cost\n", "no row with a cost"),
         ("date;cost\n2026-01-01;1\n", "no column date"),
-        ("date,cost\n2026-01-01,1\n2026-01-02,ten\n", "row 2, column cost: 'ten' is not a number"),
-        ("date,cost\n2026-01-01,inf\n", "row 1, column cost: 'inf' is not a finite number"),
-        ("date,cost\n2026-13-01,1\n", "row 1, column date"),
-        ("date,cost\n2026-01-01,1,2\n", "row 1: has 3 fields"),
+        ("date,cost\n2026-01-01,1\n2026-01-02,ten\n", "row 3, column cost: 'ten' is not a number"),
+        ("date,cost\n2026-01-01,inf\n", "row 2, column cost: 'inf' is not a finite number"),
+        ("date,cost\n2026-13-01,1\n", "row 2, column date"),
+        ("date,cost\n2026-01-01,1,2\n", "row 2: has 3 fields"),
         ("date,cost\n0001-01-01,1\n2026-01-01,1\n", "is a date wrong"),
-        ("date,cost,currency\n2026-01-01,1,USD\n2026-01-02,1,EUR\n", "row 2, column currency: a second currency"),
+        ("date,cost,currency\n2026-01-01,1,USD\n2026-01-02,1,EUR\n", "row 3, column currency: a second currency"),
     ],
 )
 def test_bad_input_names_row_and_column(text: str, said: str) -> None:
@@ -164,6 +167,31 @@ def test_bad_input_names_row_and_column(text: str, said: str) -> None:
 
 def test_an_unknown_country_and_an_absent_package() -> None:
     assert run("date,cost\n2026-01-01,1\n", "--holidays", "XX")[0] == 2
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_prophet_takes_part_only_when_asked_and_installed() -> None:
+    days = "".join(f"{START + timedelta(days=at)},{100 + at % 7}\n" for at in range(60))
+    code, out, said = run("date,cost\n" + days, "--with-prophet", "--json")
+    if find_spec("prophet") is None:
+        assert (code, out) == (2, "")
+        assert "pip install prophet" in said
+        return
+    answer = json.loads(out)
+    assert "prophet" in answer["back_test"]["mean_absolute_error"]
+    assert 0 <= answer["weights"]["prophet"] <= 1
+    plain = json.loads(run("date,cost\n" + days, "--json")[1])
+    assert "prophet" not in plain["weights"]
+
+
+@pytest.mark.skipif(find_spec("prophet") is None, reason="Prophet is an extra: pip install prophet")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_prophet_alone_follows_weekdays() -> None:
+    days = calendar(START, 150)
+    costs = 100.0 + 20 * (days.weekday[:120] < 5)
+    guess = prophet(take_apart(costs, days[:120]), days[120:])
+    assert guess is not None
+    np.testing.assert_allclose(guess, 100.0 + 20 * (days.weekday[120:] < 5), atol=2)
 
 
 def test_repeated_days_are_added_up_and_absent_days_unknown() -> None:

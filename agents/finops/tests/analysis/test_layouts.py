@@ -1,8 +1,12 @@
 """Every provider's bill becomes the same totals, whatever its columns are called."""
 
+import json
+from decimal import Decimal
 from pathlib import Path
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from opsrail_finops.analysis.totals import totals
 
@@ -69,6 +73,7 @@ def test_totals_of_each_layout(name: str, tmp_path: Path) -> None:
     [
         (bills.CUR_2, "AmazonEC2", "1.5", "1.5"),
         (bills.GCP_CSV, "Compute Engine", "4.5", "4.5"),
+        (bills.GCP_CSV_CREDITS, "Compute Engine", "4.7", "4.7"),
         (bills.COST_EXPLORER, "Amazon EC2", "12.3400000001", "11"),
         (f"[{bills.COST_EXPLORER}]", "Amazon EC2", "12.3400000001", "11"),
     ],
@@ -77,6 +82,34 @@ def test_totals_by_service_alone(text: str, service: str, billed: str, effective
     (tmp_path / "bill").write_text(text)
     (total,) = totals([tmp_path / "bill"], ("service",)).totals
     assert (total.group, f"{total.billed:f}", f"{total.effective:f}") == ((service,), billed, effective)
+
+
+def test_fees_of_a_reservation_are_spread_over_its_usage(tmp_path: Path) -> None:
+    (tmp_path / "bill").write_text(bills.CUR_FEES)
+    found = {total.group[0]: total for total in totals([tmp_path / "bill"], ("service",)).totals}
+    assert {name: (total.billed, total.effective) for name, total in found.items()} == {
+        "AmazonEC2": (1240, Decimal("5.5")),
+        "AWSSupport": (31, 31),
+    }
+
+
+@pytest.mark.parametrize("text", [bills.AZURE_MCA, bills.AZURE_PAY_AS_YOU_GO, bills.AZURE_PARTNER])
+def test_each_of_azures_exports(text: str, tmp_path: Path) -> None:
+    (tmp_path / "bill").write_text(text)
+    (total,) = totals([tmp_path / "bill"], ("service", "day", "account", "tag:team")).totals
+    assert total.group == ("Storage", "2026-09-13", "sub", "red")
+    assert (total.currency, f"{total.billed:f}") == ("EUR", "1.5")
+
+
+def test_nested_columns_of_parquet_are_those_of_json(tmp_path: Path) -> None:
+    rows = [bills.GCP_ROW, bills.GCP_ROW | {"credits": [], "labels": [], "cost": 0.1}]
+    (tmp_path / "bill.json").write_text(json.dumps(rows))
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "bill.parquet")
+    by = ("service", "day", "account", "region", "tag:team")
+    found = [totals([tmp_path / name], by) for name in ("bill.json", "bill.parquet")]
+    assert found[0].totals == found[1].totals
+    assert [total.billed for total in found[0].totals] == [Decimal("0.1"), Decimal("4.5")]
+    assert not found[1].refused
 
 
 def test_any_focus_column_may_be_asked_for(tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """The two commands as people run them: standard input to standard output."""
 
+import gzip
 import json
 import subprocess
 import sys
 
+import pytest
 from typer.testing import CliRunner
 
 from bench.generators import call_graph
@@ -46,6 +48,45 @@ def test_score_refuses_bytes_that_are_not_text() -> None:
     result = CliRunner().invoke(monitoring, ["score"], input=b"timestamp,value\n1,\xff\xfe\n")
     assert result.exit_code == 2
     assert "not UTF-8" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "rows"),
+    [
+        (b"timestamp,value\n", 0),
+        (b"timestamp,value\r\n0,1\r\n1,2\r\n", 2),
+        (b"\xef\xbb\xbftimestamp,value\n0,1\n", 1),
+        (b'"value","host","timestamp"\n"1","a,b","0"\n"2","c\nd","1"\n', 2),
+        (b"timestamp,value\n5,1\n3,1\n3,2\n\n-0,3\n", 4),
+        (b"timestamp,value\n0,1e99\n1,-1e99\n2,1e-300\n", 3),
+        (b"timestamp,value\n2026-01-01T00:00:00+02:00,1\n2026-01-01 00:00:00Z,NaN\n1767225600000,3\n", 3),
+    ],
+    ids=["header only", "crlf", "bom", "quoted", "unsorted and repeated", "huge", "mixed zones"],
+)
+def test_odd_series_that_are_scored(given: bytes, rows: int) -> None:
+    for arguments in ([], ["--json"]):
+        done = subprocess.run([*SCORE, *arguments], input=given, capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert len(done.stdout.splitlines()) == rows
+
+
+@pytest.mark.parametrize(
+    ("given", "rows", "said"),
+    [
+        (b"", 0, b"row 1: empty input"),
+        (gzip.compress(b"timestamp,value\n0,1\n"), 0, b"not UTF-8 text; is it compressed?"),
+        (b"timestamp;value\n0;1\n", 0, b"row 1: no column timestamp"),
+        (b"timestamp,value\n0,1\n1,many\n2,1\n", 1, b"row 3, column value: 'many' is not a number"),
+        (b'timestamp,value\n0,1\n1,"2\n2,1\n', 1, b"not CSV"),
+        (b"timestamp,value\n0,1e308\n", 0, b"row 2, column value"),
+    ],
+    ids=["empty", "gzip", "semicolons", "a bad line", "an open quote", "beyond all bounds"],
+)
+def test_odd_series_that_are_refused(given: bytes, rows: int, said: bytes) -> None:
+    done = subprocess.run(SCORE, input=given, capture_output=True, check=False)
+    assert (done.returncode, len(done.stdout.splitlines())) == (2, rows)
+    assert said in done.stderr
+    assert b"Traceback" not in done.stderr
 
 
 def test_rank_causes_prints_node_score_and_why() -> None:

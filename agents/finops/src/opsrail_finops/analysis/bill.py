@@ -47,7 +47,9 @@ Key = tuple[str | None, ...]
 
 @dataclass(frozen=True)
 class RefusedRow:
-    """`row` counts the rows below the header from 1; `column` is `None` when the row as a whole is at fault."""
+    """`row` is the row's line in a CSV file, where the header is row 1 as a rule (blank lines and line breaks within
+    fields are not counted), and its number from 1 in Parquet and JSON; `column` is `None` when all of it is at fault.
+    """
 
     file: str
     row: int
@@ -154,6 +156,7 @@ class _Reader:
         start = self._columns.needed(layout.start)
         kind = self._columns.exact(layout.charge_type) if layout.charge_type else None
         names = {start, *(column for _, _, column in self._terms), *(column for column in (kind,) if column)}
+        names.update(column for _, term, _ in self._terms if (column := self._columns.exact(term.unless or "")))
         names.update(column for columns in self._wanted.values() for column in columns)
         names.update(column for pair in self._tags.values() for column in pair if column)
         done = 0
@@ -170,7 +173,13 @@ class _Reader:
         faults: dict[int, tuple[str, str]] = {}
         columns: dict[str, pa.Array] = {"day": self._days_of(batch.column(start), start, faults)}
         for at, (cost, term, column) in enumerate(self._terms):
-            texts = only(batch.column(column), term, batch.column(kind) if kind else None)
+            unless = self._columns.exact(term.unless or "")
+            texts = only(
+                batch.column(column),
+                term,
+                batch.column(kind) if kind else None,
+                batch.column(unless) if unless else None,
+            )
             numbers, shown = self._amounts(texts, column, faults)
             columns[f"{cost}{at}"], columns[f"{cost}{at}_places"] = numbers, shown
         for name, found in self._wanted.items():
@@ -273,7 +282,7 @@ class _Reader:
     def _refuse(self, row: int, column: str | None, reason: str) -> None:
         self._bill.refused_count += 1
         if len(self._bill.refused) < REFUSALS_KEPT:
-            self._bill.refused.append(RefusedRow(self._table.path.name, row, column, reason))
+            self._bill.refused.append(RefusedRow(self._table.path.name, self._table.above + row, column, reason))
 
 
 def _accepted(misfits: Sequence[int], done: int, count: int) -> Iterator[int]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from decimal import Decimal, InvalidOperation
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -37,12 +38,25 @@ class Columns:
         return one, next((self._by_bare[name] for name in self._table.layout.tags if name in self._by_bare), None)
 
 
-def only(texts: pa.Array, term: Term, kinds: pa.Array | None) -> pa.Array:
-    if kinds is None or not (term.only or term.without):
-        return texts
-    inside = pc.is_in(kinds, pa.array(sorted(term.only or term.without), pa.string()))
-    keep = inside if term.only else pc.invert(inside)
-    return pc.if_else(keep, texts, pa.scalar(None, pa.string()))
+def only(texts: pa.Array, term: Term, kinds: pa.Array | None, unless: pa.Array | None) -> pa.Array:
+    """The texts of rows that take part in a term, null elsewhere."""
+    if kinds is not None and (term.only or term.without):
+        inside = pc.is_in(kinds, pa.array(sorted(term.only or term.without), pa.string()))
+        texts = pc.if_else(inside if term.only else pc.invert(inside), texts, pa.scalar(None, pa.string()))
+    if unless is not None:
+        texts = pc.if_else(pc.is_null(unless), texts, pa.scalar(None, pa.string()))
+    return mapped(texts, _listed_total) if term.listed else texts
+
+
+def _listed_total(text: str) -> str:
+    """The sum of a JSON list's amounts; what is no such list stays as it is, to be read as a number or refused."""
+    if not text.lstrip().startswith("["):
+        return text
+    try:
+        amounts = [Decimal(str(item["amount"])) for item in json.loads(text, parse_float=str, parse_int=str)]
+        return format(sum(amounts, Decimal(0)), "f")
+    except (json.JSONDecodeError, InvalidOperation, KeyError, TypeError):
+        return text
 
 
 def first_filled(batch: pa.RecordBatch, names: Sequence[str]) -> pa.Array:

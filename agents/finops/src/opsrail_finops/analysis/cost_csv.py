@@ -24,12 +24,12 @@ class BadSeries(ValueError):
 
 
 def read_costs(lines: Iterable[str]) -> tuple[date, Array]:
-    """First day, and one cost per day from it on, NaN where unknown. Rows count from 1 below the header.
+    """First day, and one cost per day from it on, NaN where unknown. A row's number is its line; the header's is 1.
 
     Raises:
         BadSeries: no header or rows, a date or a cost cannot be read, or two currencies are mixed.
     """
-    reader = csv.reader(line.removeprefix("\ufeff") for line in lines)
+    reader = csv.reader(lines, strict=True)
     try:
         header = [name.strip().casefold() for name in next(reader, [])]
         if not any(header):
@@ -38,7 +38,10 @@ def read_costs(lines: Iterable[str]) -> tuple[date, Array]:
         currency_at = next((header.index(name) for name in ("currency", "billingcurrency") if name in header), None)
         costs: dict[date, Decimal] = {}
         currencies: set[str] = set()
-        for number, row in enumerate((row for row in reader if any(cell.strip() for cell in row)), start=1):
+        for row in reader:
+            number = reader.line_num
+            if not any(cell.strip() for cell in row):
+                continue
             if len(row) != len(header):
                 raise BadSeries(f"row {number}: has {len(row)} fields, the header {len(header)}")
             day = _day(row[day_at], number, header[day_at])
@@ -48,6 +51,8 @@ def read_costs(lines: Iterable[str]) -> tuple[date, Array]:
                 raise BadSeries(f"row {number}, column {header[currency_at or 0]}: a second currency, {currency}")
             if (cost := _cost(row[cost_at], number, header[cost_at])) is not None:
                 costs[day] = costs.get(day, Decimal(0)) + cost
+    except UnicodeDecodeError as error:
+        raise BadSeries(f"after row {reader.line_num}: not UTF-8 text; is it compressed?") from error
     except csv.Error as error:
         raise BadSeries(f"row {reader.line_num}: not CSV: {error}") from error
     if not costs:

@@ -12,6 +12,8 @@ from decimal import Decimal, InvalidOperation
 from typing import IO, Any
 
 Row = dict[str, str | None]
+KEPT_TOGETHER = frozenset({"tags", "resource_tags"})
+"""Objects whose keys are the users' own, and no columns."""
 
 
 class BadJson(ValueError):
@@ -44,7 +46,7 @@ def json_rows(file: IO[str]) -> Iterator[Row]:
 
 def as_json(value: Any) -> str | None:
     """A map, struct or list of a Parquet column as JSON."""
-    if isinstance(value, list) and all(isinstance(item, tuple) for item in value):
+    if isinstance(value, list) and value and all(isinstance(item, tuple) for item in value):
         value = dict(value)
     return None if value is None else json.dumps(value, default=str)
 
@@ -110,7 +112,7 @@ def _flat(document: dict[str, Any], prefix: str = "") -> Row:
     for name, value in document.items():
         if name == "credits" and isinstance(value, list):
             row[prefix + name] = format(sum((Decimal(credit["amount"]) for credit in value), Decimal(0)), "f")
-        elif isinstance(value, dict) and name.casefold() not in {"tags", "resource_tags"}:
+        elif isinstance(value, dict) and name.casefold() not in KEPT_TOGETHER:
             row |= _flat(value, f"{prefix}{name}.")
         elif isinstance(value, dict | list):
             row[prefix + name] = json.dumps(value)

@@ -18,13 +18,16 @@ from dataclasses import dataclass, field
 class Term:
     """A column that is added to a cost; `times` is 1 or -1.
 
-    Only rows whose charge type is in `only`, or is not in `without`, take part.
+    Only rows whose charge type is in `only`, or is not in `without`, and whose column `unless` is empty, take part.
+    `listed`: the column may hold a JSON list of objects whose `amount` counts.
     """
 
     column: str
     times: int = 1
     only: frozenset[str] = frozenset()
     without: frozenset[str] = frozenset()
+    unless: str | None = None
+    listed: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ _PLAN_FEE = frozenset({"SavingsPlanRecurringFee"})
 _PLAN_UPFRONT = frozenset({"SavingsPlanUpfrontFee"})
 _RESERVED = frozenset({"DiscountedUsage"})
 _RESERVATION_FEE = frozenset({"RIFee"})
+_FEE = frozenset({"Fee"})
 
 AWS_CUR = Layout(
     name="AWS CUR",
@@ -97,8 +101,10 @@ AWS_CUR = Layout(
     effective=(
         Term(
             "lineitemunblendedcost",
-            without=_COVERED | _NEGATED | _PLAN_FEE | _PLAN_UPFRONT | _RESERVED | _RESERVATION_FEE,
+            without=_COVERED | _NEGATED | _PLAN_FEE | _PLAN_UPFRONT | _RESERVED | _RESERVATION_FEE | _FEE,
         ),
+        # A fee of a reservation was paid upfront and is spread over the usage.
+        Term("lineitemunblendedcost", only=_FEE, unless="reservationreservationarn"),
         Term("savingsplansavingsplaneffectivecost", only=_COVERED),
         Term("savingsplantotalcommitmenttodate", only=_PLAN_FEE),
         Term("savingsplanusedcommitment", times=-1, only=_PLAN_FEE),
@@ -156,8 +162,8 @@ GCP = Layout(
         "ResourceId": ("resourceglobalname", "resourcename"),
     },
     # Costs stand before credits, which are negative.
-    billed=(Term("cost"), Term("credits")),
-    effective=(Term("cost"), Term("credits")),
+    billed=(Term("cost"), Term("credits", listed=True)),
+    effective=(Term("cost"), Term("credits", listed=True)),
     provider="Google Cloud",
     tags=("labels",),
 )
@@ -203,6 +209,7 @@ LAYOUTS = (
     _azure("Azure cost export", "date", "costinbillingcurrency"),
     _azure("Azure cost export", "date", "cost"),
     _azure("Azure cost export", "usagedatetime", "pretaxcost"),
+    _azure("Azure cost export", "usagedate", "pretaxcost"),
     OCI,
     GCP,
     COST_EXPLORER,

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
-from opsrail_finops.analysis.json_bills import BadJson, json_rows
+from opsrail_finops.analysis.json_bills import KEPT_TOGETHER, BadJson, json_rows
 from opsrail_finops.analysis.layouts import LAYOUTS, Layout, layout_of
 
 _GZIP, _PARQUET, _UTF16 = b"\x1f\x8b", b"PAR1", (b"\xff\xfe", b"\xfe\xff")
@@ -37,13 +37,16 @@ class BadBill(ValueError):
 
 @dataclass
 class Table:
-    """One opened file. `read(columns)` starts anew on each call; `misfits`: what it refused, by row from 1."""
+    """One opened file. `read(columns)` starts anew on each call; `misfits`: what it refused, by row of data from 1;
+    `above`: rows of the file that stand above the data, 0 where there is no header to count.
+    """
 
     path: Path
     header: list[str]
     layout: Layout
     read: Callable[[Sequence[str]], Iterator[pa.RecordBatch]]
     misfits: dict[int, str] = field(default_factory=dict)
+    above: int = 0
 
 
 def open_table(path: Path) -> Table:
@@ -113,7 +116,7 @@ def _csv(path: Path, head: bytes, *, zipped: bool) -> Table:
     rest = list(islice(lines, 200))
     delimiter, header = _delimiter(path, first, rest)
     layout = _recognised(path, header)
-    table = Table(path, header, layout, read=lambda _: iter(()))
+    table = Table(path, header, layout, read=lambda _: iter(()), above=skipped + 1)
 
     def misfit(row: Any) -> str:
         table.misfits[row.number - skipped - 1] = (
@@ -167,15 +170,31 @@ def _delimiter(path: Path, first: str, rest: list[str]) -> tuple[str, list[str]]
 
 def _parquet(path: Path) -> Table:
     with _readable(path), parquet.ParquetFile(path) as file:
-        header = list(file.schema_arrow.names)
+        paths = {".".join(names): names for names in _leaves(file.schema_arrow)}
 
     def read(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         with _readable(path), parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=list(columns), use_threads=False):
-                arrays = [_text(batch.column(name)) for name in columns]
+            whole = list(dict.fromkeys(paths[name][0] for name in columns))
+            for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=whole, use_threads=False):
+                arrays = [_text(_leaf(batch, paths[name])) for name in columns]
                 yield pa.RecordBatch.from_arrays(arrays, names=list(columns))
 
-    return Table(path, header, _recognised(path, header), read)
+    return Table(path, list(paths), _recognised(path, list(paths)), read)
+
+
+def _leaves(fields: Iterable[pa.Field], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Columns by their path: structs are columns within a column, but for tags, which are kept together."""
+    for field_ in fields:
+        names = (*above, field_.name)
+        if pa.types.is_struct(field_.type) and field_.name.casefold() not in KEPT_TOGETHER:
+            yield from _leaves(field_.type, names)
+        else:
+            yield names
+
+
+def _leaf(batch: pa.RecordBatch, names: Sequence[str]) -> pa.Array:
+    column = batch.column(names[0])
+    return pc.struct_field(column, list(names[1:])) if names[1:] else column
 
 
 def _text(column: pa.Array) -> pa.Array:

@@ -41,7 +41,7 @@ class TotalRow(BaseModel):
 
 
 class RefusedBillRow(BaseModel):
-    """``row`` counts the rows below the header from 1."""
+    """``row`` is the line in a CSV file, the header being row 1, and counts from 1 in Parquet and JSON."""
 
     file: str
     row: int

@@ -36,7 +36,7 @@ def read_series(lines: Iterable[str]) -> Iterator[Row]:
     Raises:
         SeriesError: at the first row that cannot be understood; the rows before it have been yielded.
     """
-    reader = csv.reader(lines)
+    reader = csv.reader(lines, strict=True)
     row_number = 1
     try:
         header = next(reader, None)
@@ -49,7 +49,7 @@ def read_series(lines: Iterable[str]) -> Iterator[Row]:
             if fields:
                 yield _row(fields, row_number, time_column, value_column, len(names))
     except UnicodeDecodeError as error:
-        raise SeriesError(f"after row {row_number}: not UTF-8 text") from error
+        raise SeriesError(f"after row {row_number}: not UTF-8 text; is it compressed?") from error
     except csv.Error as error:
         raise SeriesError(f"after row {row_number}: not CSV: {error}") from error
 
