@@ -21,6 +21,7 @@ from opsrail.auth.authenticator import Authenticator
 from opsrail.auth.guesses import Guesses
 from opsrail.auth.passwords import Passwords
 from opsrail.body_limit import BodyLimitMiddleware
+from opsrail.bus_credentials.login import nats_login
 from opsrail.bus_credentials.refusals import BusRefusals
 from opsrail.connections.cache import ConnectionCache
 from opsrail.container import Container
@@ -39,6 +40,7 @@ from opsrail.secrets.roots.choice import root_of
 from opsrail.settings import Settings
 from opsrail.signing import Signer
 from opsrail.stream.hints import Hints
+from opsrail.tls import redis_options
 from opsrail.workers.heartbeats import Heartbeats
 from opsrail.workers.keys import Keys
 from opsrail.workers.projector import Projector
@@ -109,9 +111,12 @@ async def _build(settings: Settings, closing: AsyncExitStack) -> Container:
         socket_timeout=seconds,
         socket_connect_timeout=seconds,
         retry=Retry(NoBackoff(), 0),
+        **redis_options(settings.redis.url.get_secret_value(), settings.tls),
     )
     closing.push_async_callback(redis.aclose)
-    bus = await Bus.connect(settings.nats.url.get_secret_value(), name="orchestrator")
+    bus = await Bus.connect(
+        settings.nats.url.get_secret_value(), name="orchestrator", login=nats_login(settings.nats, settings.tls)
+    )
     closing.push_async_callback(bus.close)
     await ensure_streams(bus.js, replicas=settings.nats.replicas)
     keyring = Keyring(database, root_of(settings.secrets, settings.data))
@@ -132,7 +137,7 @@ async def _build(settings: Settings, closing: AsyncExitStack) -> Container:
         sealer=sealer,
         keyring=keyring,
         resolver=Resolver(database, keyring, settings.secrets),
-        authenticator=Authenticator(database, sealer, settings),
+        authenticator=Authenticator(database, keyring, settings),
         limiter=RateLimiter(redis),
         guesses=Guesses(redis),
         passwords=Passwords(settings.auth),

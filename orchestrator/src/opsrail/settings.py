@@ -4,13 +4,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field, HttpUrl, SecretStr
+from pydantic import BaseModel, Field, HttpUrl, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from opsrail.audit.settings import AuditSettings
 from opsrail.auth.settings import AuthSettings
 from opsrail.hooks.settings import HookSettings
 from opsrail.secrets.settings import SecretsSettings
+from opsrail.tls import TlsSettings, database_url
 
 
 class DatabaseSettings(BaseModel):
@@ -139,3 +140,9 @@ class Settings(BaseSettings):
     audit: AuditSettings = AuditSettings()
     secrets: SecretsSettings = SecretsSettings()
     log: LogSettings = LogSettings()
+    tls: TlsSettings = TlsSettings()
+
+    @model_validator(mode="after")
+    def _database_over_tls(self) -> "Settings":
+        self.database.url = SecretStr(database_url(self.database.url.get_secret_value(), self.tls))
+        return self

@@ -17,6 +17,7 @@ from nats.errors import AuthorizationError
 from nats.errors import Error as NatsError
 
 from opsrail_sdk.errors import ConfigInvalid
+from opsrail_sdk.tls import client_context
 
 RENEWAL_PERIOD = timedelta(seconds=10)
 """Between two looks at the credential file."""
@@ -63,6 +64,22 @@ class Login:
         if not text.startswith("SU"):
             raise ConfigInvalid(f"{self.credentials} holds neither an NKEY seed of a user nor NATS credentials")
         return options | {"nkeys_seed": str(self.credentials)}
+
+
+def login_for(
+    url: str,
+    credentials: Path | None,
+    *,
+    ca: Path | None = None,
+    certificate: Path | None = None,
+    key: Path | None = None,
+) -> Login:
+    """TLS is spoken where the address begins with ``tls://``; then nothing is ever sent in the clear.
+
+    Raises:
+        ConfigInvalid: a file is missing or is not what it should be.
+    """
+    return Login(credentials, client_context(ca, certificate, key) if url.startswith("tls://") else None)
 
 
 async def follow_renewals(credentials: Path, renewed: Callable[[], Awaitable[None]]) -> None:

@@ -49,10 +49,9 @@ async def run(agent: Agent) -> int:
     """Run until SIGTERM or SIGINT; the exit code."""
     from opsrail_sdk import telemetry  # noqa: PLC0415
     from opsrail_sdk.bus import Bus  # noqa: PLC0415
-    from opsrail_sdk.login import Login, follow_renewals  # noqa: PLC0415
+    from opsrail_sdk.login import follow_renewals, login_for  # noqa: PLC0415
     from opsrail_sdk.process import AgentProcess  # noqa: PLC0415
     from opsrail_sdk.settings import AgentSettings  # noqa: PLC0415
-    from opsrail_sdk.tls import client_context  # noqa: PLC0415
 
     try:
         settings = AgentSettings()
@@ -72,13 +71,19 @@ async def run(agent: Agent) -> int:
             instance=settings.agent_instance,
             endpoint=settings.otlp_endpoint,
         )
-        tls = client_context(settings.tls_ca, settings.tls_cert, settings.tls_key)
+        url = settings.nats_url.get_secret_value()
         name = f"{agent.id}/{settings.agent_instance}"
         bus = await Bus.connect(
-            settings.nats_url.get_secret_value(),
+            url,
             name=name,
             inbox_prefix=subjects.inbox_prefix(settings.org, agent.id),
-            login=Login(settings.nats_credentials, tls),
+            login=login_for(
+                url,
+                settings.nats_credentials,
+                ca=settings.tls_ca,
+                certificate=settings.tls_cert,
+                key=settings.tls_key,
+            ),
         )
     except AgentError as error:
         log.error("start_failed", code=error.code, error=str(error))  # noqa: TRY400

@@ -27,7 +27,9 @@ class AgentSettings(BaseSettings):
         default=None,
         description="File with our NKEY seed, or a NATS .creds file; unset: the login is in the URL",
     )
-    tls_ca: Path | None = Field(default=None, description="Certificates that verify NATS, PEM; turns TLS on")
+    tls_ca: Path | None = Field(
+        default=None, description="Certificates that verify a NATS at tls://, PEM; else the system's"
+    )
     tls_cert: Path | None = Field(default=None, description="Certificate that is shown to NATS, PEM")
     tls_key: Path | None = Field(default=None, description="Key of that certificate, PEM")
     org: str = Field(pattern=r"^[A-Za-z0-9_-]+$", description="Organisation that this process works for, its UUID")

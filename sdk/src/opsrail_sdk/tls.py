@@ -1,4 +1,4 @@
-"""TLS to servers, from files. Used for the bus by agents and orchestrator, for Redis by the orchestrator."""
+"""TLS to servers, from files. Used for the bus, by agents and orchestrator."""
 
 import ssl
 from pathlib import Path
@@ -8,8 +8,8 @@ from opsrail_sdk.errors import ConfigInvalid
 
 def client_context(
     ca: Path | None = None, certificate: Path | None = None, key: Path | None = None
-) -> ssl.SSLContext | None:
-    """Verifies servers, and shows our own certificate where there is one; None where no file is given.
+) -> ssl.SSLContext:
+    """Verifies servers, and shows our own certificate where there is one.
 
     Args:
         ca: certificates that are trusted, PEM; unset means the system's.
@@ -19,10 +19,6 @@ def client_context(
     Raises:
         ConfigInvalid: a file is missing or is not what it should be; the message names it.
     """
-    if ca is None and certificate is None:
-        if key is not None:
-            raise ConfigInvalid(f"TLS: the key {key} is of no use without its certificate")
-        return None
     try:
         context = ssl.create_default_context(cafile=str(ca) if ca else None)
         context.minimum_version = ssl.TLSVersion.TLSv1_2

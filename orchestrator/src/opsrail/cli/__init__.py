@@ -32,6 +32,7 @@ _GROUPS = {
     "users": "opsrail.cli.users:app",
 }
 _COMMANDS = {
+    "certs": "opsrail.cli.certs:certs",
     "doctor": "opsrail.cli.stack:doctor",
     "invoke": "opsrail.cli.runs:invoke",
     "login": "opsrail.cli.login:login",
@@ -46,6 +47,7 @@ _HELP = {
     "approvals": "What waits for a person",
     "artifacts": "List and fetch what runs stored",
     "audit": "Who did what, and proof that nobody altered it",
+    "certs": "A certificate authority for development, and certificates from it",
     "connections": "Outside systems and their webhooks",
     "demo": "See it work, start to end",
     "doctor": "What this machine has and lacks",

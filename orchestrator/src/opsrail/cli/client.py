@@ -1,6 +1,7 @@
 """The REST client behind the commands: where the orchestrator is, who we are, problems as messages."""
 
 import os
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,17 @@ def address() -> str:
     return written.read_text().strip() if written.is_file() else DEFAULT_URL
 
 
+def trust() -> ssl.SSLContext | bool:
+    """What the orchestrator is verified with: ``OPSRAIL_TLS_CA``, else the usual certificates."""
+    ca = os.environ.get("OPSRAIL_TLS_CA")
+    if not ca:
+        return True
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except OSError as error:
+        fail(f"OPSRAIL_TLS_CA: {ca}: {error.strerror or error}")
+
+
 def _token() -> str:
     given = os.environ.get("OPSRAIL_TOKEN")
     if given:
@@ -56,7 +68,10 @@ class Client:
     def __init__(self, url: str | None = None, token: str | None = None) -> None:
         self.url = (url or address()).rstrip("/")
         self._http = httpx.Client(
-            base_url=f"{self.url}/v1", headers={"Authorization": f"Bearer {token or _token()}"}, timeout=60
+            base_url=f"{self.url}/v1",
+            headers={"Authorization": f"Bearer {token or _token()}"},
+            timeout=60,
+            verify=trust(),
         )
 
     def get(self, path: str, **params: Any) -> Any:

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from opsrail.embedded.child import Child, Launch
 from opsrail.embedded.folder import DataFolder
+from opsrail.tls import tls_from_environment
 
 DEFAULT_APP = "opsrail.app:create_app"
 BACKLOG = 2048
@@ -35,6 +36,7 @@ class Orchestrator:
         self._folder = folder
         self._app = app
         self._environment: Mapping[str, str] = {}
+        self.tls = tls_from_environment()
         self._socket = listen(host, port)
         self._gate = Gate()
         self.host, self.port = host, int(self._socket.getsockname()[1])
@@ -47,7 +49,8 @@ class Orchestrator:
     @property
     def url(self) -> str:
         host = self.reachable_host
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        scheme = "https" if self.tls.server_cert else "http"
+        return f"{scheme}://[{host}]:{self.port}" if ":" in host else f"{scheme}://{host}:{self.port}"
 
     def load(self, environment: Mapping[str, str]) -> None:
         """Start the replicas as far as they go without touching the database; `begin` lets them go on."""

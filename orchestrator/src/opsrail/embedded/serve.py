@@ -16,6 +16,8 @@ from importlib import import_module
 
 import uvicorn
 
+from opsrail.tls import tls_from_environment
+
 GRACE = timedelta(seconds=8)
 
 
@@ -38,6 +40,7 @@ def main(arguments: list[str]) -> int:
     app = arguments[3]
     import_module(app.partition(":")[0])
     os.read(gate_fd, 1)
+    tls = tls_from_environment()
     config = uvicorn.Config(
         app,
         factory=True,
@@ -47,6 +50,8 @@ def main(arguments: list[str]) -> int:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=int(GRACE.total_seconds()),
+        ssl_certfile=tls.server_cert,
+        ssl_keyfile=tls.server_key,
     )
     server = AnnouncingServer(config, ready_fd)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:

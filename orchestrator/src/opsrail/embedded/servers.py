@@ -17,9 +17,11 @@ from opsrail.embedded.folder import DataFolder
 from opsrail.embedded.nats import Nats
 from opsrail.embedded.postgres import APPLICATION, OWNER, SUPERUSER, Postgres
 from opsrail.embedded.valkey import Valkey
+from opsrail.tls import database_url, tls_from_environment
 
 if TYPE_CHECKING:
     from opsrail.embedded.bus_log import BusLog
+    from opsrail_sdk.login import Login
 
 START_ATTEMPTS = 3
 
@@ -50,8 +52,17 @@ class External:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Read `OPSRAIL_` and a field's name in capitals, for each; an empty one counts as absent."""
-        return cls(**{field: environment.get(f"OPSRAIL_{field.upper()}") or None for field in cls.__annotations__})
+        """Read `OPSRAIL_` and a field's name in capitals, for each; an empty one counts as absent.
+
+        Raises:
+            ValueError: the files of `OPSRAIL_TLS_…` are no good.
+        """
+        given = {name: environment.get(f"OPSRAIL_{name.upper()}") or None for name in cls.__annotations__}
+        tls = tls_from_environment(environment)
+        for name in ("database_url", "migration_url"):
+            if url := given[name]:
+                given[name] = database_url(url, tls)
+        return cls(**given)
 
 
 class Server(Protocol):
@@ -138,6 +149,19 @@ class Servers:
 
         signer = SigningKey(outside.nats_signing_seed, outside.nats_account)
         return SignedCredentials(self.folder, without_login(self.endpoints.agent_nats_url), signer)
+
+    @property
+    def login(self) -> "Login":
+        """Our own, at NATS.
+
+        Raises:
+            opsrail_sdk.errors.ConfigInvalid: a file of the settings is no good.
+        """
+        from opsrail_sdk.login import login_for  # noqa: PLC0415 - brings the bus's client, slow to import
+
+        tls = tls_from_environment()
+        credentials = Path(self._external.nats_credentials) if self._external.nats_credentials else None
+        return login_for(self.endpoints.nats_url, credentials, ca=tls.ca, certificate=tls.cert, key=tls.key)
 
     @property
     def bus_log(self) -> "BusLog | None":

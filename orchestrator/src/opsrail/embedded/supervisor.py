@@ -14,7 +14,7 @@ from opsrail.db.scripts import up_to_date
 from opsrail.embedded.child import Child
 from opsrail.embedded.migration import Migration
 from opsrail.embedded.orchestrator import DEFAULT_APP, Orchestrator
-from opsrail.embedded.ports import ask, until
+from opsrail.embedded.ports import ask, own_certificate, until
 from opsrail.embedded.rotation import rotate_for_ever
 from opsrail.embedded.servers import Endpoints, External, Servers
 
@@ -103,7 +103,7 @@ class Supervisor:
             changed=self._changed,
             processes=options.agents,
         )
-        await self.agents.start(endpoints.nats_url)
+        await self.agents.start(endpoints.nats_url, self.servers.login)
         if options.migrate and not await asyncio.to_thread(up_to_date, endpoints.migration_url):
             migration = await Migration.load()
             try:
@@ -126,7 +126,8 @@ class Supervisor:
 
     async def _until_ready(self, orchestrator: Orchestrator) -> None:
         request = f"GET /readyz HTTP/1.0\r\nHost: {orchestrator.host}\r\n\r\n".encode()
-        await until(lambda: ask(orchestrator.port, request, b" 200 ", host=orchestrator.reachable_host))
+        tls = own_certificate(orchestrator.tls.server_cert) if orchestrator.tls.server_cert else None
+        await until(lambda: ask(orchestrator.port, request, b" 200 ", host=orchestrator.reachable_host, tls=tls))
 
 
 def _load_agent_host() -> "type[AgentHost]":
