@@ -2,7 +2,8 @@
 
 Used as the route class of every router. A key is bound to the caller, the path and the body; reusing it for
 something else is refused. A key whose first request is still under way answers 409. Refusals and faults have no
-effect to repeat and are not kept, so the key stays free for the next try. Keys are forgotten after a day.
+effect to repeat and are not kept, so the key stays free for the next try. Keys are forgotten after a day; answers are
+kept sealed, since some hold a secret that is shown once.
 """
 
 import hashlib
@@ -91,12 +92,21 @@ async def _claim(container: Container, principal: Principal, key: str, fingerpri
         )
     if row.status is None:
         raise Conflict("the first request with this key is still under way", code="idempotency_in_progress")
+    sealer = await container.keyring.sealer(principal.org_id)
     return Response(
-        bytes(row.body), status_code=row.status, media_type=row.media_type, headers={"Idempotency-Replayed": "true"}
+        sealer.open(bytes(row.body), context=_context(principal, key)),
+        status_code=row.status,
+        media_type=row.media_type,
+        headers={"Idempotency-Replayed": "true"},
     )
 
 
+def _context(principal: Principal, key: str) -> str:
+    return f"idempotency_keys:{principal.id}:{key}"
+
+
 async def _keep(container: Container, principal: Principal, key: str, response: Response) -> None:
+    sealer = await container.keyring.sealer(principal.org_id)
     async with container.database.organisation(principal.org_id) as session:
         await session.execute(
             text(
@@ -105,7 +115,7 @@ async def _keep(container: Container, principal: Principal, key: str, response: 
             ),
             {
                 "status": response.status_code,
-                "body": bytes(response.body),
+                "body": sealer.seal(bytes(response.body), context=_context(principal, key)),
                 "media_type": response.headers.get("content-type"),
                 "org": principal.org_id,
                 "principal": principal.id,

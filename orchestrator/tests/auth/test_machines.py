@@ -181,7 +181,13 @@ async def test_another_body_method_path_or_query_is_refused(program: Signer) -> 
 
 
 async def test_a_wrong_secret_service_or_token_is_refused(program: Signer) -> None:
-    for options in ({"secret": "x" * 40}, {"service": "s3"}, {"token": "session"}, {"key": "OPSRAAAAAAAAAAAAAAAA"}):
+    wrong: tuple[dict[str, Any], ...] = (
+        {"secret": "x" * 40},
+        {"service": "s3"},
+        {"token": "session"},
+        {"key": "OPSRAAAAAAAAAAAAAAAA"},
+    )
+    for options in wrong:
         await refused(program, await program.send("GET", "/v1/me", program.sign("GET", "/v1/me", **options)))
 
 

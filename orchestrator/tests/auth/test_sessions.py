@@ -67,7 +67,7 @@ async def test_only_a_hash_of_the_session_is_kept(orchestrator: Orchestrator, ad
 
 @pytest.mark.parametrize("given", [{"X-CSRF-Token": ""}, {"X-CSRF-Token": "0" * 64}, {"X-CSRF-Token": "\xe9"}])
 async def test_an_unsafe_request_needs_the_csrf_token(ada: Person, given: dict[str, str]) -> None:
-    headers = {name: value.encode("latin-1") for name, value in given.items()}
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in given.items()]
     answer = await ada.browser.put("/v1/password", json={}, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (403, "csrf")
     assert (await ada.browser.get("/v1/session", headers=headers)).status_code == 200

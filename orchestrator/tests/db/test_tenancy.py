@@ -37,6 +37,24 @@ async def test_every_table_is_fenced_and_owned_by_another_role(database: Databas
     assert {table.owner for table in tables} == {"opsrail"}
 
 
+async def test_what_the_application_sees_of_a_table_depends_on_its_organisation(database: Database) -> None:
+    """No policy for the application is wider than its organisation, for reading or for writing."""
+    policies = """
+        SELECT tablename, policyname, qual, with_check FROM pg_policies
+        WHERE schemaname = 'public' AND roles && '{opsrail_app,public}'::name[]
+    """
+    async with database.across() as session:
+        found = (await session.execute(text(policies))).all()
+    assert len(found) >= 20
+    wide = [
+        f"{policy.tablename}.{policy.policyname}"
+        for policy in found
+        for condition in {policy.qual, policy.with_check} - {None}
+        if "current_setting('app.org_id'" not in condition
+    ]
+    assert wide == []
+
+
 async def test_a_partition_is_reached_through_its_fenced_table_alone(database: Database) -> None:
     async with database.raw_across() as connection:
         application = await (await connection.execute(REACHED, ["opsrail_app"])).fetchall()

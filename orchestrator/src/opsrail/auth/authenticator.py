@@ -4,6 +4,7 @@ What was proved is believed for ``CACHE_SECONDS`` without asking the database, s
 token, session, machine or person goes on: at once in the replica that revoked it, within that time in the others.
 """
 
+import asyncio
 import time
 import uuid
 from collections.abc import Callable, Hashable
@@ -11,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
+from weakref import WeakValueDictionary
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
@@ -20,7 +22,7 @@ from opsrail.auth.principal import Kind, Principal, Scope, included
 from opsrail.auth.roles import covered_by
 from opsrail.db.engine import Database
 from opsrail.errors import Unauthenticated
-from opsrail.sealing import Sealer
+from opsrail.secrets.keyring import Keyring
 from opsrail.settings import Settings
 
 CACHE_SECONDS = 5.0
@@ -70,11 +72,12 @@ class _Known(Generic[Proof]):
 class Authenticator:
     """Turns a request's proof of identity into a ``Principal``."""
 
-    def __init__(self, database: Database, sealer: Sealer, settings: Settings) -> None:
+    def __init__(self, database: Database, keyring: Keyring, settings: Settings) -> None:
         self._database = database
-        self._sealer = sealer
+        self._keyring = keyring
         self._settings = settings
         self._tokens = _Known[_Hashed]()
+        self._turns = WeakValueDictionary[uuid.UUID, asyncio.Lock]()
         self._sessions = _Known[_Hashed]()
         self._machines = _Known[_Signing]()
 
@@ -139,7 +142,12 @@ class Authenticator:
         presented = secret.parse(text)
         if presented is None:
             raise _refused()
-        return _good(presented, self._tokens.get(presented.id) or await self._load_token(presented.id))
+        known = self._tokens.get(presented.id)
+        if known is None:
+            # Requests that find it missing together would each take a connection to ask the same.
+            async with self._turns.setdefault(presented.id, asyncio.Lock()):
+                known = self._tokens.get(presented.id) or await self._load_token(presented.id)
+        return _good(presented, known)
 
     async def _machine(self, request: Request) -> Principal:
         now = datetime.now(UTC)
@@ -221,7 +229,8 @@ class Authenticator:
             person=f"user:{machine.owner_id}" if machine.owner_id else None,
             roles=standing.roles if scopes == standing.scopes else covered_by(scopes),
         )
-        opened = self._sealer.open(machine.sealed_secret, context=machines.seal_context(machine.id)).decode()
+        sealer = await self._keyring.sealer(machine.org_id)
+        opened = sealer.open(machine.sealed_secret, context=machines.seal_context(machine.id)).decode()
         return self._machines.keep(access_key_id, _Signing(principal, machine.id, opened, machine.expires_at))
 
 

@@ -20,7 +20,12 @@ async def create_machine(
 ) -> MachineWithSecret:
     """Make a machine identity. Its secret access key is in this answer and nowhere else, ever."""
     machine, shown = await machines.create(
-        session, services.sealer, by=principal, name=body.name, roles=body.roles, expires_at=body.expires_at
+        session,
+        await services.keyring.sealer(principal.org_id),
+        by=principal,
+        name=body.name,
+        roles=body.roles,
+        expires_at=body.expires_at,
     )
     return _with_secret(machine, shown)
 
@@ -40,7 +45,8 @@ async def rotate_machine(
     ident = uuid_or_none(machine_id)
     if ident is None:
         raise NotFound("no such machine")
-    machine, shown = await machines.rotate(session, services.sealer, by=principal, machine_id=ident)
+    sealer = await services.keyring.sealer(principal.org_id)
+    machine, shown = await machines.rotate(session, sealer, by=principal, machine_id=ident)
     services.authenticator.forget(ident)
     return _with_secret(machine, shown)
 

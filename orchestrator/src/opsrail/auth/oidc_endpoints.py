@@ -38,7 +38,7 @@ async def start(
 ) -> RedirectResponse:
     """Send the browser to the identity provider."""
     row = await _enabled(services, provider_id)
-    url, flow = await _provider(services, request, row).begin(next if _is_ours(next) else "/")
+    url, flow = await (await _provider(services, request, row)).begin(next if _is_ours(next) else "/")
     answer = RedirectResponse(url, status.HTTP_303_SEE_OTHER)
     answer.set_cookie(
         COOKIE,
@@ -67,7 +67,7 @@ async def callback(
         flow = _flow(services, request, row, state)
         if not code:
             raise refused(f"the provider said {request.query_params.get('error', 'nothing')[:100]}")
-        claims = await _provider(services, request, row).finish(flow, code)
+        claims = await (await _provider(services, request, row)).finish(flow, code)
         async with services.database.across() as session:
             user_id = await provisioning.member_of(session, row, claims)
             opened = await sessions.open_session(
@@ -101,11 +101,11 @@ async def _enabled(services: Container, text: str) -> IdentityProvider:
     return row
 
 
-def _provider(services: Container, request: Request, row: IdentityProvider) -> Provider:
+async def _provider(services: Container, request: Request, row: IdentityProvider) -> Provider:
     base = str(services.settings.api.public_url or request.base_url).rstrip("/")
     return Provider(
         row,
-        services.sealer,
+        await services.keyring.sealer(row.org_id),
         redirect_uri=f"{base}/v1/oidc/{row.id}/callback",
         allow_private=services.settings.connections.allow_private,
     )

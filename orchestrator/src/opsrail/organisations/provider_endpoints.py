@@ -18,7 +18,8 @@ async def create_provider(
 ) -> ProviderView:
     """Trust an OpenID provider. Register `<our address>/v1/oidc/<id>/callback` there."""
     allow_private = services.settings.connections.allow_private
-    made = await providers.create(session, services.sealer, principal, body, allow_private=allow_private)
+    sealer = await services.keyring.sealer(principal.org_id)
+    made = await providers.create(session, sealer, principal, body, allow_private=allow_private)
     return ProviderView.model_validate(made)
 
 
@@ -33,7 +34,8 @@ async def change_provider(
     principal: Admin, session: Transaction, services: Services, provider_id: str, body: ProviderChange
 ) -> ProviderView:
     """Change a provider; roles of its people follow at their next login."""
-    changed = await providers.change(session, services.sealer, principal, uuid_or_none(provider_id), body)
+    sealer = await services.keyring.sealer(principal.org_id)
+    changed = await providers.change(session, sealer, principal, uuid_or_none(provider_id), body)
     return ProviderView.model_validate(changed)
 
 

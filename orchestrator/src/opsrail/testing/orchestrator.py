@@ -17,6 +17,7 @@ import pytest
 from fastapi import FastAPI
 from nats.js.errors import NotFoundError
 from pydantic import SecretStr
+from redis import Redis
 from sqlalchemy import create_engine, make_url, text
 
 from opsrail.app import create_app
@@ -47,8 +48,10 @@ def database_name(template_database: str, admin_url: str) -> Iterator[str]:
 
 @pytest.fixture
 def settings(endpoints: Endpoints, database_name: str, tmp_path: Path) -> Settings:
-    """Settings of an orchestrator on a fresh database and empty streams."""
+    """Settings of an orchestrator on a fresh database, empty streams and an empty cache."""
     asyncio.run(empty_bus(endpoints.nats_url))
+    with Redis.from_url(endpoints.redis_url) as cache:
+        cache.flushdb()
     return Settings(
         data=tmp_path / "data",
         install_agents=False,
@@ -82,7 +85,6 @@ async def orchestrator(settings: Settings) -> AsyncIterator[Orchestrator]:
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         container: Container = app.state.container
-        await container.redis.flushdb()
         async with container.database.across() as session:
             org_id = await session.scalar(text("SELECT org_id FROM organisations"))
         token = (settings.data / "admin.token").read_text().strip()
