@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import signal
 import sys
 from datetime import timedelta
@@ -53,6 +54,7 @@ async def run(agent: Agent) -> int:
     from opsrail_sdk.process import AgentProcess  # noqa: PLC0415
     from opsrail_sdk.settings import AgentSettings  # noqa: PLC0415
 
+    gc.freeze()  # the code stays for good: later collections need not look through it
     try:
         settings = AgentSettings()
     except ValidationError as error:
