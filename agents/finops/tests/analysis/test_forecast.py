@@ -20,6 +20,8 @@ from opsrail_finops.analysis.with_prophet import prophet
 from opsrail_finops.cli import app
 
 START = date(2026, 1, 5)
+WITH_PROPHET = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+"""Prophet uses deprecated parts of pandas, and leaves its compiled model's process for the collector."""
 
 
 def ordered(found: Forecast) -> bool:
@@ -169,7 +171,7 @@ def test_an_unknown_country_and_an_absent_package() -> None:
     assert run("date,cost\n2026-01-01,1\n", "--holidays", "XX")[0] == 2
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@WITH_PROPHET
 def test_prophet_takes_part_only_when_asked_and_installed() -> None:
     days = "".join(f"{START + timedelta(days=at)},{100 + at % 7}\n" for at in range(60))
     code, out, said = run("date,cost\n" + days, "--with-prophet", "--json")
@@ -185,7 +187,7 @@ def test_prophet_takes_part_only_when_asked_and_installed() -> None:
 
 
 @pytest.mark.skipif(find_spec("prophet") is None, reason="Prophet is an extra: pip install prophet")
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@WITH_PROPHET
 def test_prophet_alone_follows_weekdays() -> None:
     days = calendar(START, 150)
     costs = 100.0 + 20 * (days.weekday[:120] < 5)
