@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -9,6 +10,8 @@ import pytest
 
 from opsrail.audit import refusals
 from opsrail.testing.orchestrator import Orchestrator
+from opsrail_sdk.contracts import subjects
+from opsrail_sdk.contracts.run import RunError, RunState, RunStatus
 
 
 @pytest.fixture
@@ -84,3 +87,14 @@ async def test_a_webhook_without_proof_is_noted(
     entry = await told("hook.refused")
     assert entry["target"] == f"connection:{made['id']}"
     assert entry["detail"]["count"] == 3
+
+
+async def test_a_capability_that_an_agent_refused(orchestrator: Orchestrator, told: Any) -> None:
+    run, org = str(uuid.uuid4()), str(orchestrator.org_id)
+    error = RunError(code="capability_bad_signature", message="the capability has a signature that does not hold")
+    status = RunStatus(run_id=run, org_id=org, state=RunState.FAILED, at=datetime.now(UTC), agent="ci", error=error)
+    bus = orchestrator.container.bus
+    await bus.publish(subjects.run_status(org, run), status.encode(), message_id=run, expect=0)
+    entry = await told("capability.refused")
+    assert (entry["actor"], entry["target"]) == ("agent:ci", f"run:{run}")
+    assert entry["reason"].startswith("capability_bad_signature")
