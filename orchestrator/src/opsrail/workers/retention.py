@@ -1,4 +1,4 @@
-"""Forgets what is older than the operator keeps: runs with their logs, artifacts, idempotency keys."""
+"""Forgets what is older than the operator keeps: runs with logs and decisions, artifacts, idempotency keys, budgets."""
 
 import asyncio
 from datetime import timedelta
@@ -9,6 +9,8 @@ from sqlalchemy import text
 
 from opsrail.artifacts import expiry
 from opsrail.db.engine import Database
+from opsrail.guards import repository as guards
+from opsrail.guards.rules import LONGEST_WINDOW
 from opsrail.idempotency import KEEP
 from opsrail_sdk.bus import Bus
 from opsrail_sdk.errors import Unavailable
@@ -50,6 +52,7 @@ class Retention:
             await session.execute(
                 text("DELETE FROM idempotency_keys WHERE created_at < now() - :keep"), {"keep": KEEP}
             )
+            await guards.forget_uses(session, older_than=LONGEST_WINDOW)
             organisations = (await session.scalars(text("SELECT org_id FROM organisations"))).all()
         for org_id in organisations:
             await expiry.remove_orphans(self._database, self._bus, org_id)
@@ -71,4 +74,5 @@ class Retention:
                 )
             ).all()
             await session.execute(text("DELETE FROM run_logs WHERE run_id = ANY(:ids)"), {"ids": list(gone)})
+            await session.execute(text("DELETE FROM decisions WHERE run_id = ANY(:ids)"), {"ids": list(gone)})
         return len(gone)
