@@ -45,7 +45,7 @@ from opsrail_sdk.contracts.run import RunState, RunStatus, input_digest
 
 LIFETIME = timedelta(hours=1)
 PEOPLE = ("ann", "bob", "cyd")
-MOST = 4
+MOST = 3
 """Runs at a time: a few that much happens to, rather than many that are left alone."""
 BEGUN = ("queued", "running", "succeeded", "failed", "timed_out", "interrupted")
 
@@ -115,7 +115,7 @@ class Runs(RuleBasedStateMachine):
     @rule(
         target=asked,
         who=st.sampled_from(PEOPLE),
-        action=st.sampled_from(["add", "drop", "drop"]),
+        action=st.sampled_from(["drop", "drop", "drop", "add"]),
         number=st.integers(0, 3),
     )
     def ask(self, who: str, action: str, number: int) -> uuid.UUID:
@@ -283,7 +283,7 @@ async def _open(database: DatabaseSettings) -> Database:
 
 
 def test_no_path_runs_without_a_permit(settings: Settings) -> None:
-    explore(settings, examples=6)
+    explore(settings, examples=5)
 
 
 @pytest.mark.slow
