@@ -89,6 +89,13 @@ class Client:
     def delete(self, path: str) -> Any:
         return self._send("DELETE", path)
 
+    def attempt(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        """The answer as it is, also where it is a refusal."""
+        try:
+            return self._http.request(method, path, json=body)
+        except httpx.TransportError as error:
+            fail(self._unreachable(error))
+
     def items(self, path: str, *, limit: int, **params: Any) -> list[dict[str, Any]]:
         """Up to ``limit`` items of a list, across pages."""
         found: list[dict[str, Any]] = []

@@ -24,6 +24,14 @@ def ci(json: Json = False) -> None:
     _perform("ci", play.run, json)
 
 
+@app.command()
+def trust(json: Json = False) -> None:
+    """An action allowed, one denied, one approved, one forged; and an edited audit entry is found."""
+    from opsrail.demo import trust as play  # noqa: PLC0415
+
+    _perform("trust", play.run, json)
+
+
 def _perform(name: str, play: Callable[[Narrator], dict[str, Any]], json: bool) -> None:
     narrator = Narrator(err)
     try:

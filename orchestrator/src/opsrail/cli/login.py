@@ -36,7 +36,7 @@ def login(
     else:
         email = email or typer.prompt("E-mail", err=True)
         password = os.environ.get("OPSRAIL_PASSWORD") or typer.prompt("Password", hide_input=True, err=True)
-        text = _personal_token(url, {"email": email, "password": password, "organisation": organisation}, days)
+        text = personal_token(url, {"email": email, "password": password, "organisation": organisation}, days)
         me = Client(url, text).get("/me")
     path = keep(url, text)
     if json:
@@ -70,7 +70,7 @@ def whoami(json: Json = False) -> None:
         print_record(me)
 
 
-def _personal_token(url: str, proof: dict[str, Any], days: int) -> str:
+def personal_token(url: str, proof: dict[str, Any], days: int) -> str:
     """A token of the person, made in a session that ends at once."""
     with httpx.Client(base_url=f"{url}/v1", timeout=60) as http:
         try:

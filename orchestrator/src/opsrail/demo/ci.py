@@ -50,7 +50,7 @@ def run(narrator: Narrator) -> dict[str, Any]:
     Raises:
         CheckFailed: a promise did not hold.
     """
-    with stage(narrator) as client, tempfile.TemporaryDirectory(prefix="opsrail-demo-git-") as folder:
+    with stage(narrator) as (client, _), tempfile.TemporaryDirectory(prefix="opsrail-demo-git-") as folder:
         wait_agent(client, "ci")
         registry = _registry(client, narrator)
         pipeline = PIPELINE.format(registry=f"    registry: {registry[0]}\n" if registry else "")

@@ -17,7 +17,7 @@ import httpx
 from rich.console import Console
 from rich.text import Text
 
-from opsrail.cli.client import Client, address
+from opsrail.cli.client import Client, address, data_folder
 
 START_SECONDS = 120
 
@@ -60,19 +60,19 @@ class Narrator:
 
 
 @contextmanager
-def stage(narrator: Narrator) -> Iterator[Client]:
-    """A client of the running stack, or of one that is started for the occasion and removed afterwards."""
+def stage(narrator: Narrator) -> Iterator[tuple[Client, Path]]:
+    """A client of the running stack and its data folder, or of one that is started for the occasion and removed."""
     running = _running()
     if running is not None:
         narrator.tell(f"using the stack at {running.url}")
-        yield running
+        yield running, data_folder()
         return
     with tempfile.TemporaryDirectory(prefix="opsrail-demo-") as folder:
         narrator.tell("no stack is running here: starting one for this demonstration")
         process, url = _start(Path(folder))
         try:
             narrator.tell(f"the stack is ready at {url}")
-            yield Client(url, (Path(folder) / "admin.token").read_text().strip())
+            yield Client(url, (Path(folder) / "admin.token").read_text().strip()), Path(folder)
         finally:
             process.terminate()
             try:

