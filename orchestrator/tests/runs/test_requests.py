@@ -19,7 +19,7 @@ async def wish(agent: PlayedAgent, key: str, *, message_id: str | None = None, *
         action="add",
         input=values.pop("input", {"a": 1, "b": 2}),
         key=key,
-        requested_by="agent:calc",
+        requested_by=values.pop("by", "agent:calc"),
         correlation_id="corr",
         **values,
     )
@@ -85,6 +85,20 @@ async def test_a_wish_for_another_organisation_than_its_subject_is_refused(
     refused = await agent.bus.last(subjects.EVENTS, subjects.event(agent.org, "io.opsrail.request.refused.v1"))
     assert refused is not None
     assert (await client.get("/v1/runs")).json()["items"] == []
+
+
+async def test_over_the_bus_only_agents_ask_and_only_for_what_they_declare(
+    agent: PlayedAgent, client: httpx.AsyncClient
+) -> None:
+    await wish(agent, "1", by=f"token:{uuid.uuid4()}")
+    await wish(agent, "2", by="core:some_flow")
+    await wish(agent, "3", by="agent:stranger")
+    await wish(agent, "4")
+    await drained(agent)
+    denied, queued = await runs(client, 2)
+    assert (denied["state"], denied["requested_by"]) == ("denied", "agent:stranger")
+    assert "does not list this action" in denied["error"]["message"]
+    assert (queued["state"], queued["requested_by"]) == ("queued", "agent:calc")
 
 
 async def test_a_newer_run_of_a_group_ends_the_older_ones(agent: PlayedAgent, client: httpx.AsyncClient) -> None:

@@ -1,4 +1,4 @@
-"""Forgets what is older than the operator keeps: runs with all that is theirs, artifacts, idempotency keys, budgets."""
+"""Forgets what is older than the operator keeps: runs with what is theirs, artifacts, idempotency keys, budgets."""
 
 import asyncio
 from datetime import timedelta
