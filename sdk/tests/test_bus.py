@@ -174,3 +174,23 @@ async def test_a_chunk_that_went_missing_is_noticed(bus: Bus, tmp_path: Path) ->
     with pytest.raises(AgentError) as caught:
         _ = [chunk async for chunk in bus.objects.read(bucket, "r/a")]
     assert caught.value.code == "digest_mismatch"
+
+
+async def test_a_key_that_is_not_renewed_is_let_go(bus: Bus) -> None:
+    lifetime = timedelta(milliseconds=400)
+    async with aclosing(bus.kv.watch(subjects.SPECS_BUCKET, lifetime=lifetime)) as states:
+        assert await anext(states) == {}
+        await bus.kv.put(subjects.SPECS_BUCKET, "a.b", b"1")
+        assert await anext(states) == {"a.b": b"1"}
+        async with asyncio.timeout(10):
+            assert await anext(states) == {}
+
+
+async def test_a_followed_key_is_told_with_every_change(bus: Bus) -> None:
+    async with aclosing(bus.kv.follow(subjects.SPECS_BUCKET, "a.b")) as values, asyncio.timeout(10):
+        assert await anext(values) is None
+        await bus.kv.put(subjects.SPECS_BUCKET, "a.b", b"1")
+        assert await anext(values) == b"1"
+        await bus.kv.put(subjects.SPECS_BUCKET, "a.c", b"other")
+        await bus.kv.delete(subjects.SPECS_BUCKET, "a.b")
+        assert await anext(values) is None

@@ -195,12 +195,14 @@ class Buckets:
         complete = False
         try:
             while True:
+                patience = min(_REFRESH, written.next_end())
                 try:
                     entry: KeyValue.Entry | None = await watcher.updates(  # type: ignore[no-untyped-call]
-                        timeout=min(_REFRESH, written.next_end()).total_seconds()
+                        timeout=patience.total_seconds()
                     )
                 except NatsTimeoutError:
-                    if not (ended := written.ended()):
+                    ended = written.ended()
+                    if not ended and patience == _REFRESH:
                         raise
                     for key in ended:
                         state.pop(key, None)
