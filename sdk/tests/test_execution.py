@@ -279,6 +279,10 @@ async def test_secrets_of_a_connection_are_masked_everywhere(
     assert told[1].status.error.message == "rejected ***"
     assert told[1].status.error.detail == {"token": "***"}
     assert all(line.text.startswith("form ") and "***" in line.text for line in told[0].lines)
+    event = await harness.orchestration.bus.last(subjects.EVENTS, subjects.event(harness.org, "sample.leaked"))
+    assert event is not None
+    everything += event.body.decode()
+    assert "***" in event.body.decode()
     assert "s3cr3t" not in everything
     assert "czNjcjN0" not in everything
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import structlog
 from pydantic import BaseModel, ConfigDict
 
 from opsrail_sdk import (
@@ -136,6 +137,9 @@ async def leak(ctx: ActionContext[Config], input: Text) -> Text:
     ):
         ctx.line(f"form {form} end")
     await ctx.progress(0.1, secret)
+    leaked = {"header": base64.b64encode(f"user:{secret}".encode()).decode(), "nested": [secret]}
+    await ctx.emit(CloudEvent(id=ctx.run_id, source="/sample", type="sample.leaked", subject=secret, data=leaked))
+    structlog.get_logger().info("leaking", secret=secret)
     if input.text == "raise":
         raise PermanentError(f"rejected {secret}", detail={"token": secret})
     return Text(text=f"got {secret}")
