@@ -20,7 +20,9 @@ from opsrail_finops.analysis.with_prophet import prophet
 from opsrail_finops.cli import app
 
 START = date(2026, 1, 5)
-WITH_PROPHET = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+WITH_PROPHET = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
 """Prophet uses deprecated parts of pandas, and leaves its compiled model's process for the collector."""
 
 
