@@ -10,14 +10,17 @@
 
 import { Route as rootRouteImport } from "./routes/__root";
 import { Route as SignedInRouteImport } from "./routes/_signed-in";
+import { Route as JoinRouteImport } from "./routes/join";
 import { Route as LoginRouteImport } from "./routes/login";
 import { Route as SignedInIndexRouteImport } from "./routes/_signed-in/index";
+import { Route as SignedInAccountRouteImport } from "./routes/_signed-in/account";
 import { Route as SignedInApprovalsRouteImport } from "./routes/_signed-in/approvals";
 import { Route as SignedInArtifactsRouteImport } from "./routes/_signed-in/artifacts";
 import { Route as SignedInAuditRouteImport } from "./routes/_signed-in/audit";
 import { Route as SignedInDecisionsRouteImport } from "./routes/_signed-in/decisions";
 import { Route as SignedInEventsRouteImport } from "./routes/_signed-in/events";
 import { Route as SignedInGuardsRouteImport } from "./routes/_signed-in/guards";
+import { Route as SignedInPeopleRouteImport } from "./routes/_signed-in/people";
 import { Route as SignedInTokensRouteImport } from "./routes/_signed-in/tokens";
 import { Route as SignedInAgentsIndexRouteImport } from "./routes/_signed-in/agents/index";
 import { Route as SignedInAgentsAgentIdRouteImport } from "./routes/_signed-in/agents/$agentId";
@@ -39,6 +42,11 @@ const SignedInRoute = SignedInRouteImport.update({
   id: "/_signed-in",
   getParentRoute: () => rootRouteImport,
 } as any);
+const JoinRoute = JoinRouteImport.update({
+  id: "/join",
+  path: "/join",
+  getParentRoute: () => rootRouteImport,
+} as any);
 const LoginRoute = LoginRouteImport.update({
   id: "/login",
   path: "/login",
@@ -47,6 +55,11 @@ const LoginRoute = LoginRouteImport.update({
 const SignedInIndexRoute = SignedInIndexRouteImport.update({
   id: "/",
   path: "/",
+  getParentRoute: () => SignedInRoute,
+} as any);
+const SignedInAccountRoute = SignedInAccountRouteImport.update({
+  id: "/account",
+  path: "/account",
   getParentRoute: () => SignedInRoute,
 } as any);
 const SignedInApprovalsRoute = SignedInApprovalsRouteImport.update({
@@ -77,6 +90,11 @@ const SignedInEventsRoute = SignedInEventsRouteImport.update({
 const SignedInGuardsRoute = SignedInGuardsRouteImport.update({
   id: "/guards",
   path: "/guards",
+  getParentRoute: () => SignedInRoute,
+} as any);
+const SignedInPeopleRoute = SignedInPeopleRouteImport.update({
+  id: "/people",
+  path: "/people",
   getParentRoute: () => SignedInRoute,
 } as any);
 const SignedInTokensRoute = SignedInTokensRouteImport.update({
@@ -169,13 +187,16 @@ const SignedInAgentsAgentIdRunsRoute =
 
 export interface FileRoutesByFullPath {
   "/": typeof SignedInIndexRoute;
+  "/join": typeof JoinRoute;
   "/login": typeof LoginRoute;
+  "/account": typeof SignedInAccountRoute;
   "/approvals": typeof SignedInApprovalsRoute;
   "/artifacts": typeof SignedInArtifactsRoute;
   "/audit": typeof SignedInAuditRoute;
   "/decisions": typeof SignedInDecisionsRoute;
   "/events": typeof SignedInEventsRoute;
   "/guards": typeof SignedInGuardsRoute;
+  "/people": typeof SignedInPeopleRoute;
   "/tokens": typeof SignedInTokensRoute;
   "/agents/$agentId": typeof SignedInAgentsAgentIdRouteWithChildren;
   "/connections/$connectionId": typeof SignedInConnectionsConnectionIdRoute;
@@ -194,13 +215,16 @@ export interface FileRoutesByFullPath {
   "/agents/$agentId/": typeof SignedInAgentsAgentIdIndexRoute;
 }
 export interface FileRoutesByTo {
+  "/join": typeof JoinRoute;
   "/login": typeof LoginRoute;
+  "/account": typeof SignedInAccountRoute;
   "/approvals": typeof SignedInApprovalsRoute;
   "/artifacts": typeof SignedInArtifactsRoute;
   "/audit": typeof SignedInAuditRoute;
   "/decisions": typeof SignedInDecisionsRoute;
   "/events": typeof SignedInEventsRoute;
   "/guards": typeof SignedInGuardsRoute;
+  "/people": typeof SignedInPeopleRoute;
   "/tokens": typeof SignedInTokensRoute;
   "/": typeof SignedInIndexRoute;
   "/connections/$connectionId": typeof SignedInConnectionsConnectionIdRoute;
@@ -221,13 +245,16 @@ export interface FileRoutesByTo {
 export interface FileRoutesById {
   __root__: typeof rootRouteImport;
   "/_signed-in": typeof SignedInRouteWithChildren;
+  "/join": typeof JoinRoute;
   "/login": typeof LoginRoute;
+  "/_signed-in/account": typeof SignedInAccountRoute;
   "/_signed-in/approvals": typeof SignedInApprovalsRoute;
   "/_signed-in/artifacts": typeof SignedInArtifactsRoute;
   "/_signed-in/audit": typeof SignedInAuditRoute;
   "/_signed-in/decisions": typeof SignedInDecisionsRoute;
   "/_signed-in/events": typeof SignedInEventsRoute;
   "/_signed-in/guards": typeof SignedInGuardsRoute;
+  "/_signed-in/people": typeof SignedInPeopleRoute;
   "/_signed-in/tokens": typeof SignedInTokensRoute;
   "/_signed-in/": typeof SignedInIndexRoute;
   "/_signed-in/agents/$agentId": typeof SignedInAgentsAgentIdRouteWithChildren;
@@ -250,13 +277,16 @@ export interface FileRouteTypes {
   fileRoutesByFullPath: FileRoutesByFullPath;
   fullPaths:
     | "/"
+    | "/join"
     | "/login"
+    | "/account"
     | "/approvals"
     | "/artifacts"
     | "/audit"
     | "/decisions"
     | "/events"
     | "/guards"
+    | "/people"
     | "/tokens"
     | "/agents/$agentId"
     | "/connections/$connectionId"
@@ -275,13 +305,16 @@ export interface FileRouteTypes {
     | "/agents/$agentId/";
   fileRoutesByTo: FileRoutesByTo;
   to:
+    | "/join"
     | "/login"
+    | "/account"
     | "/approvals"
     | "/artifacts"
     | "/audit"
     | "/decisions"
     | "/events"
     | "/guards"
+    | "/people"
     | "/tokens"
     | "/"
     | "/connections/$connectionId"
@@ -301,13 +334,16 @@ export interface FileRouteTypes {
   id:
     | "__root__"
     | "/_signed-in"
+    | "/join"
     | "/login"
+    | "/_signed-in/account"
     | "/_signed-in/approvals"
     | "/_signed-in/artifacts"
     | "/_signed-in/audit"
     | "/_signed-in/decisions"
     | "/_signed-in/events"
     | "/_signed-in/guards"
+    | "/_signed-in/people"
     | "/_signed-in/tokens"
     | "/_signed-in/"
     | "/_signed-in/agents/$agentId"
@@ -329,6 +365,7 @@ export interface FileRouteTypes {
 }
 export interface RootRouteChildren {
   SignedInRoute: typeof SignedInRouteWithChildren;
+  JoinRoute: typeof JoinRoute;
   LoginRoute: typeof LoginRoute;
 }
 
@@ -339,6 +376,13 @@ declare module "@tanstack/react-router" {
       path: "";
       fullPath: "/";
       preLoaderRoute: typeof SignedInRouteImport;
+      parentRoute: typeof rootRouteImport;
+    };
+    "/join": {
+      id: "/join";
+      path: "/join";
+      fullPath: "/join";
+      preLoaderRoute: typeof JoinRouteImport;
       parentRoute: typeof rootRouteImport;
     };
     "/login": {
@@ -353,6 +397,13 @@ declare module "@tanstack/react-router" {
       path: "/";
       fullPath: "/";
       preLoaderRoute: typeof SignedInIndexRouteImport;
+      parentRoute: typeof SignedInRoute;
+    };
+    "/_signed-in/account": {
+      id: "/_signed-in/account";
+      path: "/account";
+      fullPath: "/account";
+      preLoaderRoute: typeof SignedInAccountRouteImport;
       parentRoute: typeof SignedInRoute;
     };
     "/_signed-in/approvals": {
@@ -395,6 +446,13 @@ declare module "@tanstack/react-router" {
       path: "/guards";
       fullPath: "/guards";
       preLoaderRoute: typeof SignedInGuardsRouteImport;
+      parentRoute: typeof SignedInRoute;
+    };
+    "/_signed-in/people": {
+      id: "/_signed-in/people";
+      path: "/people";
+      fullPath: "/people";
+      preLoaderRoute: typeof SignedInPeopleRouteImport;
       parentRoute: typeof SignedInRoute;
     };
     "/_signed-in/tokens": {
@@ -534,12 +592,14 @@ const SignedInAgentsAgentIdRouteWithChildren =
   );
 
 interface SignedInRouteChildren {
+  SignedInAccountRoute: typeof SignedInAccountRoute;
   SignedInApprovalsRoute: typeof SignedInApprovalsRoute;
   SignedInArtifactsRoute: typeof SignedInArtifactsRoute;
   SignedInAuditRoute: typeof SignedInAuditRoute;
   SignedInDecisionsRoute: typeof SignedInDecisionsRoute;
   SignedInEventsRoute: typeof SignedInEventsRoute;
   SignedInGuardsRoute: typeof SignedInGuardsRoute;
+  SignedInPeopleRoute: typeof SignedInPeopleRoute;
   SignedInTokensRoute: typeof SignedInTokensRoute;
   SignedInIndexRoute: typeof SignedInIndexRoute;
   SignedInAgentsAgentIdRoute: typeof SignedInAgentsAgentIdRouteWithChildren;
@@ -555,12 +615,14 @@ interface SignedInRouteChildren {
 }
 
 const SignedInRouteChildren: SignedInRouteChildren = {
+  SignedInAccountRoute: SignedInAccountRoute,
   SignedInApprovalsRoute: SignedInApprovalsRoute,
   SignedInArtifactsRoute: SignedInArtifactsRoute,
   SignedInAuditRoute: SignedInAuditRoute,
   SignedInDecisionsRoute: SignedInDecisionsRoute,
   SignedInEventsRoute: SignedInEventsRoute,
   SignedInGuardsRoute: SignedInGuardsRoute,
+  SignedInPeopleRoute: SignedInPeopleRoute,
   SignedInTokensRoute: SignedInTokensRoute,
   SignedInIndexRoute: SignedInIndexRoute,
   SignedInAgentsAgentIdRoute: SignedInAgentsAgentIdRouteWithChildren,
@@ -581,6 +643,7 @@ const SignedInRouteWithChildren = SignedInRoute._addFileChildren(
 
 const rootRouteChildren: RootRouteChildren = {
   SignedInRoute: SignedInRouteWithChildren,
+  JoinRoute: JoinRoute,
   LoginRoute: LoginRoute,
 };
 export const routeTree = rootRouteImport

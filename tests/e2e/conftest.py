@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from playwright.sync_api import Browser
 
 from opsrail.testing.stack import Stack
+from tests.e2e.chromium import chromium
 from tests.e2e.support import Forge, connect, missing
 from tests.simulators.git_http import GitServer
 
@@ -18,6 +20,13 @@ def git(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
     """Real repositories over HTTP."""
     with GitServer(tmp_path_factory.mktemp("git")) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Of one module alone: its event loop must not be there when others bring theirs."""
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture

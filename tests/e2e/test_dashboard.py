@@ -1,43 +1,20 @@
 """People work with the dashboard, in a real Chromium, on the real stack. Any error in the browser's console fails."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from opsrail.static import FOLDER
 from opsrail.testing.stack import Stack
-from tests.e2e.support import Forge, ended, missing
+from tests.e2e.chromium import fresh_page
+from tests.e2e.support import Forge, ended
 
 pytestmark = pytest.mark.chromium
 
-SWITCHES = [
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
-]
 AGENTS = {"CI", "CD", "IaC", "Monitoring", "Cloud", "FinOps"}
-PATIENCE_MS = 20_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        missing("Chromium")
-    if not (FOLDER / "index.html").is_file():
-        missing("the built dashboard (npm run build)")
-    expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=SWITCHES)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -48,22 +25,10 @@ def complaints() -> list[str]:
 
 @pytest.fixture
 def page(browser: Browser, stack: Stack, complaints: list[str]) -> Iterator[Page]:
-    """A fresh browser profile at the login page."""
+    """A fresh browser profile at the login page, every agent ready."""
     stack.wait_agents("ci", "cd", "iac", "monitoring", "cloud", "finops")
-
-    def hear(message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
-            complaints.append(f"{message.text} ({message.location.get('url')})")
-
-    context = browser.new_context(base_url=stack.url, color_scheme="light", viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(PATIENCE_MS)
-    page = context.new_page()
-    page.on("console", hear)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto("/")
-    yield page
-    context.close()
-    assert complaints == []
+    with fresh_page(browser, stack, complaints) as page:
+        yield page
 
 
 @pytest.fixture
@@ -75,8 +40,9 @@ def inside(page: Page, stack: Stack) -> Page:
 
 
 def _sign_in(page: Page, token: str) -> None:
+    page.get_by_text("Use an API token").click()
     page.get_by_label("API token").fill(token)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in with the token").click()
 
 
 def _go(page: Page, name: str) -> None:
@@ -90,7 +56,7 @@ def _tabs(page: Page) -> Locator:
 def test_a_wrong_token_is_refused_with_its_reason(page: Page, complaints: list[str]) -> None:
     _sign_in(page, "opr_not_a_token")
     expect(page.get_by_role("alert")).to_contain_text("unknown, revoked or expired")
-    expect(page.get_by_role("button", name="Sign in")).to_be_enabled()
+    expect(page.get_by_role("button", name="Sign in with the token")).to_be_enabled()
     assert len(complaints) == 1
     assert "401" in complaints.pop()
 
@@ -102,7 +68,7 @@ def test_signing_in_leads_to_the_page_that_was_asked_for(page: Page, stack: Stac
     expect(page).to_have_url(f"{stack.url}/runs?state=failed")
     expect(page.get_by_label("State", exact=True)).to_have_value("failed")
     page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_label("API token")).to_be_visible()
+    expect(page.get_by_label("E-mail")).to_be_visible()
     assert page.evaluate("sessionStorage.getItem('opsrail.token')") is None
 
 

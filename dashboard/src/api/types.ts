@@ -46,6 +46,16 @@ export type Page<Item> = { items: Item[]; next: string | null };
 
 export type Scope = Schemas["Scope"];
 export type Me = Schemas["Me"];
+export type Session = Schemas["SessionView"];
+export type LoginOptions = Schemas["LoginOptions"];
+export type OwnSession = Schemas["SessionItem"];
+export type Member = Schemas["MemberView"];
+export type Invitation = Schemas["InvitationView"];
+export type InvitationCreated = Schemas["InvitationCreated"];
+export type Role = Schemas["RoleView"];
+export type Machine = Schemas["MachineView"];
+export type MachineWithSecret = Schemas["MachineWithSecret"];
+export type IdentityProvider = Schemas["ProviderView"];
 export type Readiness = Schemas["Readiness"];
 export type Token = Schemas["TokenView"];
 export type TokenCreated = Schemas["TokenCreated"];

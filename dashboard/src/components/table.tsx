@@ -25,7 +25,9 @@ export function Table<Row>({
 }) {
   const hidden = (column: Column<Row>) => column.wide && "hidden md:table-cell";
   return (
-    <div className="overflow-x-auto">
+    // Where it scrolls sideways, the keyboard can scroll it too.
+    // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
+    <div className="overflow-x-auto" role="region" aria-label={`${label}, scrollable`} tabIndex={0}>
       <table className="w-full border-collapse text-sm" aria-label={label}>
         <thead>
           <tr className="border-b border-line text-left text-xs text-soft">

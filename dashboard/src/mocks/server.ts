@@ -10,8 +10,10 @@ import { createFakeRun } from "./create-fake-run";
 import { createFakeToken } from "./create-fake-token";
 import { answerQuery } from "./queries";
 import { createMockState, type MockState } from "./state";
+import { trustRoutes } from "./trust";
 
 export const MOCK_TOKEN = "mock";
+const MOCK_COOKIE = "opsrail_session=mock";
 
 class Refusal extends Error {
   constructor(
@@ -24,14 +26,14 @@ class Refusal extends Error {
   }
 }
 
-type Call = {
+export type Call = {
   match: RegExpMatchArray;
   search: URLSearchParams;
   body: Record<string, unknown>;
   request: IncomingMessage;
   response: ServerResponse;
 };
-type Route = [method: string, pattern: RegExp, handler: (call: Call) => unknown];
+export type Route = [method: string, pattern: RegExp, handler: (call: Call) => unknown];
 
 export function createMockApi(state: MockState = createMockState()) {
   const found = <T>(item: T | undefined): T => {
@@ -69,17 +71,8 @@ export function createMockApi(state: MockState = createMockState()) {
         ],
       }),
     ],
-    [
-      "GET",
-      /^\/v1\/me$/,
-      () => ({
-        org_id: "6f1a3c52-7d0b-4f57-9a53-0b1c6f2d9a11",
-        org: "default",
-        principal: "token:admin",
-        name: "admin",
-        scopes: ["read", "write", "operate", "admin"],
-      }),
-    ],
+    ["GET", /^\/v1\/me$/, () => state.me],
+    ...trustRoutes(state, { found, page, refuse: (...fields) => new Refusal(...fields) }),
     ["GET", /^\/v1\/agents$/, ({ search }) => page(state.agents, search)],
     [
       "GET",
@@ -398,7 +391,14 @@ export function createMockApi(state: MockState = createMockState()) {
     const address = new URL(request.url ?? "/", "http://mock");
     if (!/^\/(v1\/|readyz)/.test(address.pathname)) return next?.();
     try {
-      if (address.pathname.startsWith("/v1/") && request.headers.authorization !== `Bearer ${MOCK_TOKEN}`)
+      const open = /^\/v1\/(login|invitations\/accept)$/.test(address.pathname);
+      const loggedIn = request.headers.cookie?.includes(MOCK_COOKIE);
+      if (
+        !open &&
+        !loggedIn &&
+        address.pathname.startsWith("/v1/") &&
+        request.headers.authorization !== `Bearer ${MOCK_TOKEN}`
+      )
         throw new Refusal(401, "token_invalid", "the token is missing, unknown or expired");
       const body = await readJson(request);
       for (const [method, pattern, handler] of routes) {

@@ -1,5 +1,22 @@
 /** What the mock server holds: made once per server, changed by its routes. */
-import type { Agent, Artifact, Connection, Event, LogLine, Run, Token } from "../api/types";
+import type {
+  Agent,
+  Approval,
+  Artifact,
+  AuditEntry,
+  Connection,
+  Decision,
+  Event,
+  Guard,
+  KillSwitch,
+  LogLine,
+  Me,
+  Member,
+  PolicyWhole,
+  Run,
+  Token,
+  Verification,
+} from "../api/types";
 
 import { createFakeArtifact } from "./create-fake-artifact";
 import { createFakeConnection } from "./create-fake-connection";
@@ -7,6 +24,17 @@ import { createFakeEvent } from "./create-fake-event";
 import { createFakeLogLine } from "./create-fake-log-line";
 import { createFakeRun } from "./create-fake-run";
 import { createFakeToken } from "./create-fake-token";
+import {
+  ADA,
+  createFakeApproval,
+  createFakeAuditEntry,
+  createFakeDecision,
+  createFakeGuard,
+  createFakeMe,
+  createFakeMember,
+  createFakePolicies,
+  createFakeVerification,
+} from "./create-fake-trust";
 import { fakeAgents } from "./fake-agents";
 
 export type MockState = {
@@ -18,6 +46,15 @@ export type MockState = {
   connections: Connection[];
   artifacts: Artifact[];
   tokens: Token[];
+  me: Me;
+  approvals: Approval[];
+  decisions: Decision[];
+  policies: PolicyWhole[];
+  audit: AuditEntry[];
+  verification: Verification;
+  guards: Guard[];
+  killSwitches: KillSwitch[];
+  members: Member[];
 };
 
 const RUN = "00000000-0000-4000-8000-00000000000";
@@ -95,7 +132,41 @@ export function createMockState(): MockState {
       }),
     ),
   ];
+  const waiting = createFakeRun({
+    id: `${RUN}6`,
+    state: "awaiting_approval",
+    output: null,
+    queued_at: null,
+    started_at: null,
+    finished_at: null,
+    created_at: ago(60),
+  });
+  runs.unshift(waiting);
   return {
+    me: createFakeMe(),
+    approvals: [
+      createFakeApproval({ run_id: waiting.id, input: waiting.input }),
+      createFakeApproval({
+        action: "tag_version",
+        asked_by: ADA,
+        asked_by_person: ADA,
+        you: { may_grant: false, why_not: "own_request" },
+      }),
+    ],
+    decisions: [
+      createFakeDecision({
+        run_id: waiting.id,
+        outcome: "approval",
+        reason: "a change to production needs approval",
+      }),
+      createFakeDecision(),
+    ],
+    policies: [createFakePolicies()],
+    audit: [createFakeAuditEntry(), createFakeAuditEntry({ verb: "login.failed", outcome: "denied" })],
+    verification: createFakeVerification(),
+    guards: [createFakeGuard()],
+    killSwitches: [],
+    members: [createFakeMember()],
     agents: fakeAgents(),
     configs: { ci: { runner: "docker", parallel_steps: 4 } },
     runs,

@@ -1,15 +1,17 @@
-/** Everything behind the token: without one, off to the login page, and back afterwards. */
+/** Everything behind the login: without one, off to the login page, and back afterwards. */
 import { useQueryClient } from "@tanstack/react-query";
 import { createFileRoute, Outlet, redirect, useRouter } from "@tanstack/react-router";
 import { useEffect } from "react";
 
-import { lastEnding, token, useToken } from "@/api/session";
+import { resume } from "@/api/login";
+import { lastEnding, session, useSession } from "@/api/session";
 import { Shell } from "@/components/shell/shell";
 import { stream } from "@/features/stream/store";
 
 export const Route = createFileRoute("/_signed-in")({
-  beforeLoad: ({ location }) => {
-    if (!token())
+  beforeLoad: async ({ location }) => {
+    await resume();
+    if (!session())
       throw redirect({ to: "/login", search: location.href === "/" ? {} : { to: location.href } });
   },
   component: SignedIn,
@@ -18,7 +20,7 @@ export const Route = createFileRoute("/_signed-in")({
 function SignedIn() {
   const queryClient = useQueryClient();
   const router = useRouter();
-  const held = useToken();
+  const held = useSession();
   useEffect(() => {
     if (!held) return;
     return stream.connect(queryClient);

@@ -1,98 +1,85 @@
-import { useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { createFileRoute, redirect, useRouter } from "@tanstack/react-router";
-import { KeyRound } from "lucide-react";
+import { KeyRound, LogIn } from "lucide-react";
 import { useState, type FormEvent } from "react";
 
-import { lastEnding, startSession, token, endSession } from "@/api/session";
+import { logIn, loginOptionsQuery, resume } from "@/api/login";
 import { meQuery } from "@/api/me";
 import { Problem } from "@/api/problem";
-import { Button } from "@/components/button";
+import { endSession, expectLogin, lastEnding, session, startSession } from "@/api/session";
+import { Button, buttonClass } from "@/components/button";
 import { ProblemNotice } from "@/components/feedback";
 import { Field, Input } from "@/components/field";
 import { Logo } from "@/components/shell/logo";
 
+type Search = { to?: string; organisation?: string };
+
 export const Route = createFileRoute("/login")({
-  validateSearch: (search: Record<string, unknown>): { to?: string } =>
-    typeof search.to === "string" && /^\/(?!\/)/.test(search.to) ? { to: search.to } : {},
-  beforeLoad: ({ search }) => {
-    if (token()) throw redirect({ to: search.to ?? "/" });
+  validateSearch: (search: Record<string, unknown>): Search => ({
+    ...(typeof search.to === "string" && /^\/(?![/\\])/.test(search.to) ? { to: search.to } : {}),
+    ...(typeof search.organisation === "string" && search.organisation
+      ? { organisation: search.organisation }
+      : {}),
+  }),
+  beforeLoad: async ({ search }) => {
+    await resume();
+    if (session()) throw redirect({ to: search.to ?? "/" });
   },
-  component: Login,
+  component: LoginPage,
 });
 
-function Login() {
-  const { to } = Route.useSearch();
+function LoginPage() {
+  const { to, organisation } = Route.useSearch();
   const router = useRouter();
   const queryClient = useQueryClient();
-  const [value, setValue] = useState("");
-  const [busy, setBusy] = useState(false);
+  const [busy, setBusy] = useState<"person" | "token" | null>(null);
   const [error, setError] = useState<unknown>(null);
-
-  const signIn = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
+  const enter = async (how: "person" | "token", begin: () => Promise<unknown>) => {
+    setBusy(how);
     setError(null);
     queryClient.clear();
-    startSession(value.trim());
     try {
-      await queryClient.fetchQuery(meQuery);
+      await begin();
       await router.navigate({ to: to ?? "/", replace: true });
     } catch (problem) {
-      endSession("signed-out");
-      setError(
-        problem instanceof Problem && problem.status === 401
-          ? new Problem({
-              status: 401,
-              code: problem.code,
-              title: "Not signed in",
-              detail: "This token is unknown, revoked or expired.",
-              correlationId: problem.correlationId,
-            })
-          : problem,
-      );
+      setError(problem);
     } finally {
-      setBusy(false);
+      setBusy(null);
     }
   };
-
   return (
     <main className="grid min-h-dvh place-items-center p-4">
       <div className="w-full max-w-sm">
         <div className="mb-5 flex justify-center">
           <Logo />
         </div>
-        <form onSubmit={(event) => void signIn(event)} className="panel flex flex-col gap-4 p-5">
+        <div className="panel flex flex-col gap-4 p-5">
           <h1 className="text-base font-semibold">Sign in</h1>
           {lastEnding() === "expired" && error === null && (
             <p role="status" className="rounded-md bg-warn-tint px-3 py-2 text-sm text-warn">
-              Your token is no longer accepted. Sign in again.
+              Your session is no longer accepted. Sign in again.
             </p>
           )}
-          <Field label="API token" hint="It stays in this tab and is forgotten when the tab is closed.">
-            {(wiring) => (
-              <Input
-                {...wiring}
-                type="password"
-                name="token"
-                autoComplete="current-password"
-                required
-                value={value}
-                onChange={(event) => setValue(event.target.value)}
-                className="font-mono"
-              />
-            )}
-          </Field>
           {error !== null && <ProblemNotice error={error} compact />}
-          <Button
-            type="submit"
-            variant="primary"
-            busy={busy}
-            disabled={!value.trim()}
-            icon={<KeyRound className="size-4" aria-hidden />}
-          >
-            Sign in
-          </Button>
-        </form>
+          <PersonForm
+            organisation={organisation}
+            busy={busy === "person"}
+            submit={(body) => void enter("person", () => logIn(body))}
+          />
+          <Providers organisation={organisation} to={to ?? "/"} />
+          <TokenForm
+            busy={busy === "token"}
+            submit={(value) =>
+              void enter("token", async () => {
+                startSession(value);
+                await queryClient.fetchQuery(meQuery).catch((problem: unknown) => {
+                  endSession("signed-out");
+                  throw refusedToken(problem);
+                });
+              })
+            }
+          />
+        </div>
         <p className="mt-4 text-center text-xs text-soft">
           The first token is in the file <code className="font-mono">admin.token</code> of the data folder,
           which <code className="font-mono">make up</code> names.
@@ -100,4 +87,110 @@ function Login() {
       </div>
     </main>
   );
+}
+
+function PersonForm({
+  organisation,
+  busy,
+  submit,
+}: {
+  organisation: string | undefined;
+  busy: boolean;
+  submit: (body: { email: string; password: string; organisation?: string }) => void;
+}) {
+  const send = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    submit({
+      email: String(form.get("email")).trim(),
+      password: String(form.get("password")),
+      ...(organisation ? { organisation } : {}),
+    });
+  };
+  return (
+    <form onSubmit={send} className="flex flex-col gap-3">
+      <Field label="E-mail">
+        {(wiring) => <Input {...wiring} type="email" name="email" autoComplete="username" required />}
+      </Field>
+      <Field label="Password">
+        {(wiring) => (
+          <Input {...wiring} type="password" name="password" autoComplete="current-password" required />
+        )}
+      </Field>
+      <Button type="submit" variant="primary" busy={busy} icon={<LogIn className="size-4" aria-hidden />}>
+        Sign in
+      </Button>
+    </form>
+  );
+}
+
+/** A button for each identity provider of the organisation. */
+function Providers({ organisation, to }: { organisation: string | undefined; to: string }) {
+  const options = useQuery(loginOptionsQuery(organisation));
+  if (!options.data?.providers.length) return null;
+  return (
+    <ul className="flex flex-col gap-2 border-t border-line pt-4">
+      {options.data.providers.map(({ id, title, start }) => (
+        <li key={id}>
+          <a
+            href={`${start}?next=${encodeURIComponent(to)}`}
+            onClick={expectLogin}
+            className={`${buttonClass()} w-full`}
+          >
+            Continue with {title}
+          </a>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function TokenForm({ busy, submit }: { busy: boolean; submit: (value: string) => void }) {
+  const [value, setValue] = useState("");
+  return (
+    <details className="border-t border-line pt-3">
+      <summary className="text-sm text-accent">Use an API token</summary>
+      <form
+        className="mt-3 flex flex-col gap-3"
+        onSubmit={(event) => {
+          event.preventDefault();
+          submit(value.trim());
+        }}
+      >
+        <Field label="API token" hint="It stays in this tab and is forgotten when the tab is closed.">
+          {(wiring) => (
+            <Input
+              {...wiring}
+              type="password"
+              name="token"
+              autoComplete="off"
+              required
+              value={value}
+              onChange={(event) => setValue(event.target.value)}
+              className="font-mono"
+            />
+          )}
+        </Field>
+        <Button
+          type="submit"
+          busy={busy}
+          disabled={!value.trim()}
+          icon={<KeyRound className="size-4" aria-hidden />}
+        >
+          Sign in with the token
+        </Button>
+      </form>
+    </details>
+  );
+}
+
+function refusedToken(problem: unknown): unknown {
+  if (!(problem instanceof Problem) || problem.status !== 401) return problem;
+  return new Problem({
+    status: 401,
+    code: problem.code,
+    title: "Not signed in",
+    detail: "This token is unknown, revoked or expired.",
+    correlationId: problem.correlationId,
+  });
 }

@@ -1,15 +1,14 @@
 /** Around every signed-in page: navigation on the left (a drawer on phones), the bar above. */
-import { useQuery } from "@tanstack/react-query";
 import { LogOut, Menu, Moon, Sun, X } from "lucide-react";
 import { useEffect, useRef, useState, type ReactNode } from "react";
 
-import { meQuery } from "@/api/me";
-import { endSession } from "@/api/session";
+import { signOut } from "@/api/login";
 import { chooseTheme, useTheme } from "@/app/theme";
 import { StoppedBanner } from "@/features/guards/components/stopped-banner";
 import { StreamIndicator } from "@/features/stream/stream-indicator";
 
 import { Button } from "../button";
+import { Account } from "./account";
 import { Logo } from "./logo";
 import { Navigation } from "./navigation";
 
@@ -44,14 +43,14 @@ export function Shell({ children }: { children: ReactNode }) {
           </span>
           <div className="ml-auto flex items-center gap-2 sm:gap-4">
             <StreamIndicator />
-            <Who />
+            <Account />
             <div className="flex items-center">
               <ThemeToggle />
               <Button
                 variant="quiet"
                 aria-label="Sign out"
                 title="Sign out"
-                onClick={() => endSession("signed-out")}
+                onClick={() => void signOut()}
                 icon={<LogOut className="size-4" aria-hidden />}
               />
             </div>
@@ -67,19 +66,6 @@ export function Shell({ children }: { children: ReactNode }) {
         </main>
       </div>
     </div>
-  );
-}
-
-function Who() {
-  const { data } = useQuery(meQuery);
-  if (!data) return null;
-  return (
-    <span
-      className="hidden text-xs text-soft sm:inline"
-      title={`${data.principal}, scopes: ${data.scopes.join(", ")}`}
-    >
-      {data.name} <span aria-hidden>·</span> {data.org}
-    </span>
   );
 }
 

@@ -17,7 +17,7 @@ export function Changes({ approval }: { approval: Approval }) {
         {last.data ? (
           <>
             Unlike{" "}
-            <Link to="/runs/$runId" params={{ runId: last.data.id }} className="text-accent hover:underline">
+            <Link to="/runs/$runId" params={{ runId: last.data.id }} className="text-accent underline">
               the last time
             </Link>
             , <Ago at={last.data.created_at} />

@@ -35,7 +35,7 @@ export function Plan({ approval }: { approval: Approval }) {
             <Link
               to="/runs/$runId"
               params={{ runId: approval.plan_run_id }}
-              className="text-accent hover:underline"
+              className="text-accent underline"
             >
               a dry run
             </Link>{" "}

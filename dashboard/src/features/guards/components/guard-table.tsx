@@ -54,7 +54,7 @@ export function GuardTable({ guards, label }: { guards: Guard[]; label: string }
       header: "Change",
       numeric: true,
       cell: (guard) => (
-        <span className="inline-flex gap-2">
+        <span className="inline-flex flex-wrap justify-end gap-2 sm:flex-nowrap">
           <ConfirmButton
             disabled={may.disabled}
             title={`Switch “${guard.name}” ${guard.enabled ? "off" : "on"}?`}

@@ -19,7 +19,7 @@ import { faultLines } from "../faults";
 import { CaseReportView } from "./case-report";
 import { CasesEditor } from "./cases-editor";
 import { ReplayView } from "./replay-view";
-import { RulesTable } from "./rules-table";
+import { RuleList } from "./rule-list";
 
 const SETTLE_MS = 400;
 const LAST = 500;
@@ -154,7 +154,7 @@ export function PolicyEditor({ from }: { from: PolicyWhole }) {
         </Card>
         {check.data && !check.isError && (
           <Card title="What it says">
-            <RulesTable rules={check.data.rules} />
+            <RuleList rules={check.data.rules} />
           </Card>
         )}
       </div>

@@ -14,7 +14,7 @@ import { Who } from "@/components/who";
 import { policyQuery } from "@/features/policies/api/list-policies";
 import { Activate } from "@/features/policies/components/activate";
 import { CaseReportView } from "@/features/policies/components/case-report";
-import { RulesTable } from "@/features/policies/components/rules-table";
+import { RuleList } from "@/features/policies/components/rule-list";
 import { TestCases } from "@/features/policies/components/test-cases";
 
 export const Route = createFileRoute("/_signed-in/policies/$version")({ component: PolicyPage });
@@ -67,7 +67,7 @@ function PolicyView({ policy }: { policy: PolicyWhole }) {
             </Card>
           )}
           <Card title="What it says">
-            <RulesTable rules={policy.rules} />
+            <RuleList rules={policy.rules} />
           </Card>
         </div>
       </div>

@@ -12,7 +12,7 @@ import { Table, type Column } from "@/components/table";
 import { Ago } from "@/components/time";
 import { Who } from "@/components/who";
 import { activationsQuery, policiesQuery, policyQuery } from "@/features/policies/api/list-policies";
-import { RulesTable } from "@/features/policies/components/rules-table";
+import { RuleList } from "@/features/policies/components/rule-list";
 
 export const Route = createFileRoute("/_signed-in/policies/")({ component: Policies });
 
@@ -73,7 +73,7 @@ function InForce() {
         </Link>
       }
     >
-      <RulesTable rules={rules} />
+      <RuleList rules={rules} />
     </Card>
   );
 }
