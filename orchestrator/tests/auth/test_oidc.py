@@ -200,7 +200,7 @@ async def test_a_disabled_removed_or_dead_provider_lets_nobody_in(
     await idp.knows("ada", ADA)
     async with anonymous(orchestrator) as browser:
         away = await browser.get(f"/v1/oidc/{dead}/start")
-        assert (away.status_code, away.json()["code"]) == (502, "provider_away")
+        assert (away.status_code, away.json()["code"]) == (424, "provider_away")
         assert (await browser.get(f"/v1/oidc/{uuid.uuid4()}/start")).status_code == 404
         await arrive(browser, idp, provider, "ada")
         assert (await client.delete(f"/v1/identity-providers/{provider}")).status_code == 204

@@ -22,7 +22,7 @@ from joserfc.jwk import KeySet
 
 from opsrail.auth.models import IdentityProvider
 from opsrail.connections.address import url_objection
-from opsrail.errors import BadGateway, FieldError, Invalid, Unauthenticated
+from opsrail.errors import FieldError, Invalid, OrchestratorError, Unauthenticated
 from opsrail.sealing import SealBroken, Sealer
 
 FLOW_LIFETIME = timedelta(minutes=10)
@@ -30,6 +30,12 @@ _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "E
 _LEEWAY = 60
 _TIMEOUT = 10.0
 _LONGEST_DOCUMENT = 1 << 20
+
+
+class ProviderFailed(OrchestratorError):
+    """The identity provider is away, or does not speak as the specification says."""
+
+    status, code, title = 424, "provider_away", "The identity provider failed"
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,7 @@ class Provider:
         """Where to send the browser, and what to remember.
 
         Raises:
-            BadGateway: the provider does not answer as it should.
+            ProviderFailed: the provider does not answer as it should.
         """
         metadata = await self._metadata()
         flow = Flow(
@@ -123,7 +129,7 @@ class Provider:
 
         Raises:
             Unauthenticated: the code or the ID token is not accepted.
-            BadGateway: the provider does not answer as it should.
+            ProviderFailed: the provider does not answer as it should.
         """
         metadata = await self._metadata()
         id_token = await self._exchange(metadata, flow, code)
@@ -150,9 +156,9 @@ class Provider:
         document = await self._get(f"{self._row.issuer}/.well-known/openid-configuration")
         needed = ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri")
         if not all(isinstance(document.get(name), str) for name in needed):
-            raise BadGateway("the provider's discovery document is incomplete", code="provider_unsound")
+            raise ProviderFailed("the provider's discovery document is incomplete", code="provider_unsound")
         if document["issuer"].rstrip("/") != self._row.issuer:
-            raise BadGateway("the provider's discovery document names another issuer", code="provider_unsound")
+            raise ProviderFailed("the provider's discovery document names another issuer", code="provider_unsound")
         return {name: document[name] for name in needed}
 
     async def _exchange(self, metadata: dict[str, str], flow: Flow, code: str) -> str:
@@ -172,14 +178,14 @@ class Provider:
     async def _get(self, url: str) -> dict[str, Any]:
         status, answer = await self._send("GET", url)
         if status != 200:
-            raise BadGateway(f"the identity provider answered {status}", code="provider_unsound")
+            raise ProviderFailed(f"the identity provider answered {status}", code="provider_unsound")
         return answer
 
     async def _send(self, method: str, url: str, **options: Any) -> tuple[int, dict[str, Any]]:
         """A request to an address that the provider names; redirects are not followed."""
         reason = await url_objection(url, allow_private=self._allow_private)
         if reason or urlsplit(url).scheme not in {"https", "http"}:
-            raise BadGateway("the provider names an address that may not be called", code="provider_unsound")
+            raise ProviderFailed("the provider names an address that may not be called", code="provider_unsound")
         try:
             async with (
                 httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False, trust_env=False) as client,
@@ -189,12 +195,12 @@ class Provider:
                 async for chunk in response.aiter_bytes():
                     content += chunk
                     if len(content) > _LONGEST_DOCUMENT:
-                        raise BadGateway("the identity provider answered too much", code="provider_unsound")
+                        raise ProviderFailed("the identity provider answered too much", code="provider_unsound")
             answer = orjson.loads(content)
         except (httpx.HTTPError, httpx.InvalidURL, orjson.JSONDecodeError) as error:
-            raise BadGateway("the identity provider does not answer", code="provider_away") from error
+            raise ProviderFailed("the identity provider does not answer", code="provider_away") from error
         if not isinstance(answer, dict):
-            raise BadGateway("the identity provider did not answer a JSON object", code="provider_unsound")
+            raise ProviderFailed("the identity provider did not answer a JSON object", code="provider_unsound")
         return response.status_code, answer
 
 

@@ -24,7 +24,7 @@ COOKIE = "opsrail_oidc"
 _REDIRECT: dict[int | str, dict[str, Any]] = {303: {"description": "To the next page", "content": {}}}
 
 router = APIRouter(
-    prefix="/oidc", tags=["sessions"], responses={**COMMON_RESPONSES, **response_docs(502), **_REDIRECT}
+    prefix="/oidc", tags=["sessions"], responses={**COMMON_RESPONSES, **response_docs(424), **_REDIRECT}
 )
 
 

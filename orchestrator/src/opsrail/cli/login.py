@@ -42,7 +42,7 @@ def login(
     if json:
         print_json(me)
     else:
-        say(f"logged in to {url} as {me['name']} in the organisation {me['org']}; kept in {path}")
+        say(f"logged in to {url} as {email or me['name']} in the organisation {me['org']}; kept in {path}")
 
 
 def logout(json: Json = False) -> None:
