@@ -1,15 +1,15 @@
 """Wishes that come at the same time share a transaction, so one commit carries many. Called by ``endpoints``.
 
-While a transaction of an organisation is under way, its further wishes gather; they are the next one. So a lone wish
-waits for nobody, and a crowd of them costs neither a connection nor a sync to disk each. Wishes are decided one after
-the other, each as if it were alone: what one of them does wrong is told to it alone.
+While two transactions of an organisation are under way, its further wishes gather; they are the next one. So a lone
+wish waits for nobody, and a crowd of them costs neither a connection nor a sync to disk each. Those of a transaction
+are decided one after the other, each as if it were alone: what one of them does wrong is told to it alone.
 """
 
 import asyncio
 import uuid
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from psycopg.errors import DeadlockDetected
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -26,6 +26,8 @@ from opsrail.runs.wish import Wish
 MOST_TOGETHER = 32
 MOST_TRANSACTIONS = 4
 """At a time, of all organisations."""
+MOST_OF_ONE = 2
+"""At a time, of one organisation: while one waits for the database, the other is decided."""
 
 
 @dataclass(frozen=True)
@@ -35,35 +37,42 @@ class _Asked:
     answer: asyncio.Future[Created]
 
 
+@dataclass
+class _Queue:
+    waiting: deque[_Asked] = field(default_factory=deque)
+    workers: int = 0
+
+
 class Lane:
     """Makes the runs of one process's requests."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: dict[uuid.UUID, deque[_Asked]] = {}
+        self._queues: dict[uuid.UUID, _Queue] = {}
         self._room = asyncio.Semaphore(MOST_TRANSACTIONS)
         self._working: set[asyncio.Task[None]] = set()
 
     async def create(self, org_id: uuid.UUID, wish: Wish, asker: Asker) -> Created:
         """As ``service.create``, committed."""
         asked = _Asked(wish, asker, asyncio.get_running_loop().create_future())
-        waiting = self._waiting.get(org_id)
-        if waiting is not None:
-            waiting.append(asked)
-        else:
-            self._waiting[org_id] = deque([asked])
-            task = asyncio.create_task(self._work(org_id))
+        queue = self._queues.setdefault(org_id, _Queue())
+        queue.waiting.append(asked)
+        if queue.workers < MOST_OF_ONE:
+            queue.workers += 1
+            task = asyncio.create_task(self._work(org_id, queue))
             self._working.add(task)
             task.add_done_callback(self._working.discard)
         return await asked.answer
 
-    async def _work(self, org_id: uuid.UUID) -> None:
-        waiting = self._waiting[org_id]
-        while waiting:
+    async def _work(self, org_id: uuid.UUID, queue: _Queue) -> None:
+        while queue.waiting:
             async with self._room:
-                together = [waiting.popleft() for _ in range(min(len(waiting), MOST_TOGETHER))]
-                await self._make(org_id, together)
-        del self._waiting[org_id]
+                together = [queue.waiting.popleft() for _ in range(min(len(queue.waiting), MOST_TOGETHER))]
+                if together:
+                    await self._make(org_id, together)
+        queue.workers -= 1
+        if not queue.workers:
+            del self._queues[org_id]
 
     async def _make(self, org_id: uuid.UUID, together: Sequence[_Asked]) -> None:
         """All in one transaction; where it fails for a reason that may be one wish's, each in its own."""
