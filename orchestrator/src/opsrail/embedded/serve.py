@@ -53,6 +53,7 @@ def main(arguments: list[str]) -> int:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # opsrail.auth.address knows which proxies to believe
         timeout_graceful_shutdown=int(GRACE.total_seconds()),
         ssl_certfile=tls.server_cert,
         ssl_keyfile=tls.server_key,
