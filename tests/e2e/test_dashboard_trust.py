@@ -3,6 +3,7 @@
 import re
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,13 +27,14 @@ class Person:
     email: str
     name: str
 
-    def client(self) -> httpx.Client:
+    @contextmanager
+    def client(self) -> Iterator[httpx.Client]:
         """Logged in, with the session's cookie and CSRF token."""
-        client = httpx.Client(base_url=self.stack.url, timeout=30)
-        answer = client.post("/v1/login", json={"email": self.email, "password": PASSWORD})
-        assert answer.status_code == 200, answer.text
-        client.headers["X-CSRF-Token"] = answer.json()["csrf_token"]
-        return client
+        with httpx.Client(base_url=self.stack.url, timeout=30) as client:
+            answer = client.post("/v1/login", json={"email": self.email, "password": PASSWORD})
+            assert answer.status_code == 200, answer.text
+            client.headers["X-CSRF-Token"] = answer.json()["csrf_token"]
+            yield client
 
     def sign_in(self, page: Page) -> None:
         page.get_by_label("E-mail").fill(self.email)

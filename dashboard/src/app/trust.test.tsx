@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { createFakePolicies, createFakeVerification } from "@/mocks/create-fake-trust";
 import { renderApp } from "@/mocks/render-app";
 
-const PATIENCE = { timeout: 20_000 };
+const PATIENCE = { timeout: 50_000 };
 
 /** Buttons are enabled once it is known what the caller may do. */
 async function press(user: UserEvent, button: HTMLElement) {
