@@ -84,9 +84,15 @@ def linus(stack: Stack) -> Person:
 
 
 @pytest.fixture
-def inside(browser: Browser, stack: Stack, ada: Person) -> Iterator[Page]:
+def complaints() -> list[str]:
+    """What the console complained of; a test that expects a complaint takes it out."""
+    return []
+
+
+@pytest.fixture
+def inside(browser: Browser, stack: Stack, ada: Person, complaints: list[str]) -> Iterator[Page]:
     """Ada, an administrator, is signed in."""
-    with fresh_page(browser, stack) as page:
+    with fresh_page(browser, stack, complaints) as page:
         ada.sign_in(page)
         yield page
 
@@ -141,7 +147,9 @@ def test_ones_own_request_cannot_be_approved(inside: Page, stack: Stack, ada: Pe
     assert _state(stack, asked["run_id"]) == "awaiting_approval"
 
 
-def test_a_policy_is_edited_replayed_and_activated(inside: Page, stack: Stack, linus: Person) -> None:
+def test_a_policy_is_edited_replayed_and_activated(
+    inside: Page, stack: Stack, linus: Person, complaints: list[str]
+) -> None:
     assert linus.asks("trust/staged", environment="staging")["status"] != "denied"
     inside.get_by_role("link", name="Policies", exact=True).click()
     inside.get_by_role("link", name="New version").click()
@@ -154,6 +162,8 @@ def test_a_policy_is_edited_replayed_and_activated(inside: Page, stack: Stack, l
     editor.fill(f'{text}\n{rule}  resource.environment == "staging" && resource.name like "trust/*"\n}};\n')
     inside.get_by_role("button", name="needs approval").click()
     expect(inside.get_by_text("All 1 cases pass")).to_be_visible()
+    assert all("422" in complaint and "/policies/validate" in complaint for complaint in complaints), complaints
+    complaints.clear()
     inside.get_by_label("What the change is for").fill("let staging rest")
     inside.get_by_role("button", name="Keep draft").click()
     expect(inside.get_by_role("heading", level=1)).to_contain_text("tested")
