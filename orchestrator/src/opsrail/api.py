@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from opsrail import health
@@ -37,17 +37,14 @@ repeated safely. Errors are RFC 9457 problem documents with a stable `code` and 
 
 def include(app: FastAPI) -> None:
     """Mount every route."""
-    v1 = APIRouter(prefix="/v1")
-    # Routes are tried in turn, so the busiest come first.
-    domains = (runs, auth, agents, connections, events, policy, approvals, guards, artifacts, audit, secrets, stream)
-    for domain in domains:
-        v1.include_router(domain.router)
-    v1.include_router(bus_credentials.router)
-    for identity in (sessions, oidc, machines, organisations, people, providers):
-        v1.include_router(identity.router)
-    v1.include_router(people.public)
-    app.include_router(v1)
     app.include_router(health.router)
+    # Routers are tried in turn, so the busiest come first; one inside another would be searched twice.
+    for domain in (
+        *(runs, auth, agents, connections, events, policy, approvals, guards, artifacts, audit, secrets, stream),
+        *(bus_credentials, sessions, oidc, machines, organisations, people, providers),
+    ):
+        app.include_router(domain.router, prefix="/v1")
+    app.include_router(people.public, prefix="/v1")
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
 
 

@@ -56,7 +56,9 @@ class Organisation:
         """Codes of the objections; where there are none, the wish is a run in ``state``."""
         request = replace(REQUEST, run_id=uuid.uuid4(), **values)
         async with self.database.organisation(self.id) as session:
-            objections = await guards.check(session, self.id, request)
+            objections = await guards.check(
+                session, self.id, request, await guards.standing(session, self.id, request.agent)
+            )
             if not objections:
                 await make_run(session, self.id, request.run_id, state)
         return [one.code for one in objections]
@@ -180,7 +182,9 @@ async def test_a_freeze_stops_what_it_selects_and_says_whether_it_can_be_overrid
     assert await organisation.wish(environment="staging") == []
     assert await organisation.wish(dry_run=True) == []
     async with organisation.database.organisation(organisation.id) as session:
-        found = await guards.check(session, organisation.id, REQUEST)
+        found = await guards.check(
+            session, organisation.id, REQUEST, await guards.standing(session, organisation.id, REQUEST.agent)
+        )
     assert [one.overridable for one in found] == [True]
 
 

@@ -4,5 +4,6 @@
 """
 
 from opsrail.guards.checking import GuardRequest, Objection, check
+from opsrail.guards.repository import Standing, standing
 
-__all__ = ["GuardRequest", "Objection", "check"]
+__all__ = ["GuardRequest", "Objection", "Standing", "check", "standing"]

@@ -5,7 +5,7 @@ the other's transaction to end, so that two at once never exceed it, on however 
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -52,12 +52,16 @@ class Objection:
     overridable: bool
 
 
-async def check(session: AsyncSession, org_id: uuid.UUID, request: GuardRequest) -> list[Objection]:
+async def check(
+    session: AsyncSession, org_id: uuid.UUID, request: GuardRequest, standing: Iterable[Standing]
+) -> list[Objection]:
     """What stands against a wish. Dry runs have no effect, so that only a kill switch stops them.
 
     What is used is noted in the caller's transaction, and counts once the run is queued.
+
+    Args:
+        standing: what ``repository.standing`` says about the agent, read in this transaction.
     """
-    standing = await repository.standing(session, org_id, request.agent)
     killed = [Objection("killed", _killed(one), overridable=False) for one in standing if one.kind == "kill"]
     if killed or request.dry_run:
         return killed

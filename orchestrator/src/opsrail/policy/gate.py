@@ -108,9 +108,8 @@ async def govern(
         recent_failures=known.recent_failures,
         at=datetime.now(UTC),
     )
-    objections = await guards.check(
-        session, org_id, _guarded(asked, run_id, wish.input, cost=wish.claims.cost, dry_run=wish.dry_run)
-    )
+    guarded = _guarded(asked, run_id, wish.input, cost=wish.claims.cost, dry_run=wish.dry_run)
+    objections = await guards.check(session, org_id, guarded, known.standing)
     verdict = _verdict(known.policies.judge(asked), objections, began)
     subject = {"org_id": org_id, "run_id": run_id, "asker": asker.id, "correlation_id": wish.correlation_id}
     return Decided(verdict, subject | _values(asked, verdict, known))
@@ -134,11 +133,8 @@ async def reconsider(
     known = await situation.look(session, run.org_id, agent=run.agent, action=run.action)
     asked = question.moved(Question(first.question), at=datetime.now(UTC), recent_failures=known.recent_failures)
     cost = asked.document["context"].get("cost")
-    objections = await guards.check(
-        session,
-        run.org_id,
-        _guarded(asked, run.id, run.input, cost=Decimal(cost) if cost else None, dry_run=run.dry_run),
-    )
+    guarded = _guarded(asked, run.id, run.input, cost=Decimal(cost) if cost else None, dry_run=run.dry_run)
+    objections = await guards.check(session, run.org_id, guarded, known.standing)
     verdict = _approved(_verdict(known.policies.judge(asked), objections, began), approved_by)
     subject = {"org_id": run.org_id, "run_id": run.id, "asker": first.asker, "correlation_id": run.correlation_id}
     followed = {"follows": decision_id, "approved_by": list(approved_by)}

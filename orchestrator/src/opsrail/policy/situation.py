@@ -1,4 +1,4 @@
-"""What a decision has to know from the database, in one statement, and what of it may be kept.
+"""What a decision has to know from the database, in two statements, and what of it may be kept.
 
 A manifest and a policy set are kept in the process, under the version that the statement reads in the decision's own
 transaction. So no replica ever decides by a set or a manifest that another has replaced, and no hint can get lost.
@@ -13,6 +13,8 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from opsrail import guards
+from opsrail.guards import Standing
 from opsrail.policy import shipped
 from opsrail.policy.language import PolicySet
 
@@ -64,6 +66,8 @@ class Situation:
     recent_failures: int
     policy_version: int
     policies: PolicySet
+    standing: tuple[Standing, ...]
+    """Guards, and kill switches of the agent."""
 
 
 _manifests: Kept[Installed] = Kept(_MOST_MANIFESTS)
@@ -89,6 +93,7 @@ async def look(
         recent_failures=row.failures,
         policy_version=row.version,
         policies=await policies_of(session, org_id, row.version),
+        standing=tuple(await guards.standing(session, org_id, agent)),
     )
 
 

@@ -56,7 +56,7 @@ class Dispatcher:
         self._signer = signer
 
     async def run(self, stop: asyncio.Event) -> None:
-        await rounds(self._hints, stop, self.round, full=_BATCH)
+        await rounds(self._hints, stop, self.round, full=_BATCH, rest=0)
 
     async def round(self) -> int:
         """Dispatch up to a batch; how many rows there were."""
