@@ -93,7 +93,7 @@ def _decided(approval: dict[str, Any], json: bool) -> None:
         return
     waiting = approval["needed"] - len(approval["votes"]) if approval["state"] == "pending" else 0
     more = f"; {waiting} more needed" if waiting else ""
-    say(f"run {approval['run_id']}: approval is [bold]{approval['state']}[/]{more}")
+    say(f"run {approval['run_id']}: approval is {approval['state']}{more}")
 
 
 def _print(record: dict[str, Any], json: bool) -> None:

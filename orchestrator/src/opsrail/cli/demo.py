@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from opsrail.cli.output import Json, err, fail, print_json, say
+from opsrail.cli.output import Json, err, fail, print_json
 from opsrail.demo.stage import CheckFailed, Narrator
 
 app = typer.Typer(no_args_is_help=True, help="See it work, start to end")
@@ -41,4 +41,4 @@ def _perform(name: str, play: Callable[[Narrator], dict[str, Any]], json: bool) 
     if json:
         print_json({"demo": name, "checked": narrator.checked, "seconds": round(narrator.seconds, 1), **made})
     else:
-        say(f"\n[bold green]done[/]: {len(narrator.checked)} things checked in {narrator.seconds:.1f} s")
+        err.print(f"\n[bold green]done[/]: {len(narrator.checked)} things checked in {narrator.seconds:.1f} s")

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from opsrail.plain import plain
+
 out = Console()
 err = Console(stderr=True)
 
@@ -38,13 +40,13 @@ _COLOURS = {
 
 def fail(message: str, *, code: int = 1) -> NoReturn:
     """Say what is wrong and leave with a status other than 0."""
-    err.print(Text("error: ", style="bold red").append(message, style="default"), soft_wrap=True)
+    err.print(Text("error: ", style="bold red").append(plain(message), style="default"), soft_wrap=True)
     raise SystemExit(code)
 
 
 def say(message: str) -> None:
     """A message for people; never on stdout."""
-    err.print(message, soft_wrap=True)
+    err.print(plain(message), markup=False, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
@@ -91,6 +93,6 @@ def _cell(value: Any) -> Text:
     if value is None:
         return Text("-", style="dim")
     if isinstance(value, dict | list):
-        return Text(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
-    text = str(value)
+        return Text(plain(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()))
+    text = plain(str(value))
     return Text(text, style=_COLOURS.get(text, ""))

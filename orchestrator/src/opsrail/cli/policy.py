@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from opsrail.cli.client import Client
 from opsrail.cli.output import Json, ago, err, fail, out, print_json, print_record, print_table, say
 from opsrail.errors import Invalid
+from opsrail.plain import plain
 from opsrail.policy import cases as testing
 from opsrail.policy import shipped, vocabulary
 from opsrail.policy.cases import CaseFile
@@ -254,9 +255,9 @@ def _print_report(report: dict[str, Any]) -> None:
     for result in report["results"]:
         mark = "[green]ok  [/]" if result["passed"] else "[red]FAIL[/]"
         out.print(mark, end=" ")
-        out.print(result["name"], markup=False, highlight=False, soft_wrap=True)
+        out.print(plain(result["name"]), markup=False, highlight=False, soft_wrap=True)
         for line in result["differences"]:
-            out.print(f"     {line}", markup=False, highlight=False, soft_wrap=True)
+            out.print(f"     {plain(line)}", markup=False, highlight=False, soft_wrap=True)
     err.print(f"{report['passed']} passed, {report['failed']} failed", highlight=False)
 
 

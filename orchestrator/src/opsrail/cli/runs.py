@@ -8,6 +8,7 @@ from opsrail.cli import approvals
 from opsrail.cli.client import Client
 from opsrail.cli.inputs import read_object
 from opsrail.cli.output import Json, ago, err, fail, print_json, print_record, print_table, say
+from opsrail.plain import coloured, plain
 
 app = typer.Typer(no_args_is_help=True, help="List, watch, approve and cancel runs")
 
@@ -109,7 +110,7 @@ def finish(client: Client, run_id: str, json: bool) -> None:
         print_json(run)
     else:
         error = run.get("error") or {}
-        say(f"run {run_id}: [bold]{run['state']}[/]" + (f": {error['message']}" if error else ""))
+        say(f"run {run_id}: {run['state']}" + (f": {error['message']}" if error else ""))
     if run["state"] not in WELL_ENDED:
         raise typer.Exit(1)
 
@@ -118,8 +119,8 @@ def _print_line(line: dict[str, Any], json: bool) -> None:
     if json:
         print_json(line)
         return
-    step = f"{line['step']} │ " if line.get("step") else ""
+    step = f"{plain(line['step'])} │ " if line.get("step") else ""
     if line["stream"] == "system":
-        err.print(f"{step}{line['text']}", style="dim", markup=False, highlight=False, soft_wrap=True)
+        err.print(f"{step}{plain(line['text'])}", style="dim", markup=False, highlight=False, soft_wrap=True)
     else:
-        typer.echo(f"{step}{line['text']}")
+        typer.echo(f"{step}{coloured(line['text'])}")
