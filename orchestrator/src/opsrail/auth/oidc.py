@@ -84,7 +84,9 @@ async def check_address(url: str, *, allow_private: bool) -> None:
     if parts.scheme not in {"https", "http"} or parts.query or parts.fragment or parts.username:
         reason = "it must be a plain https address"
     if reason:
-        raise Invalid(f"the issuer may not be called: {reason}", errors=[FieldError("issuer", reason)])
+        raise Invalid(
+            f"the issuer may not be called: {reason}", code="address_refused", errors=[FieldError("issuer", reason)]
+        )
 
 
 class Provider:

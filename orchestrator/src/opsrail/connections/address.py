@@ -16,6 +16,7 @@ METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.go
 METADATA_ADDRESSES = frozenset(
     ipaddress.ip_address(text) for text in ("169.254.169.254", "fd00:ec2::254", "100.100.100.200", "168.63.129.16")
 )
+_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
 _PATIENCE = 2.0
 """Seconds to wait for the resolver."""
 
@@ -24,8 +25,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 def objection(address: Address, *, allow_private: bool) -> str | None:
     """Why an address may not be called; ``None`` where it may."""
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
+    address = _behind(address)
     if address in METADATA_ADDRESSES or address.is_link_local:
         return "it is the address of a metadata service or link-local"
     if address.is_multicast or address.is_unspecified:
@@ -35,12 +35,27 @@ def objection(address: Address, *, allow_private: bool) -> str | None:
     return None
 
 
+def _behind(address: Address) -> Address:
+    """The IPv4 address that an IPv6 one leads to, mapped, tunnelled or translated (RFC 4291, 3056, 4380, 6052)."""
+    if not isinstance(address, ipaddress.IPv6Address):
+        return address
+    if inner := address.ipv4_mapped or address.sixtofour:
+        return inner
+    if address.teredo:
+        return address.teredo[1]
+    compatible = int(address) >> 32 == 0 and int(address) > 1
+    if compatible or any(address in network for network in _NAT64):
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
+
+
 async def url_objection(url: str, *, allow_private: bool) -> str | None:
     """Why a URL may not be called; ``None`` where it may."""
     host = urlsplit(url).hostname
     if host is None:
         return None if url.startswith("unix:") else "it names no host"
-    if host.rstrip(".").lower() in METADATA_NAMES:
+    host = host.rstrip(".")
+    if host.lower() in METADATA_NAMES:
         return "it is the name of a metadata service"
     for address in await _addresses(host):
         reason = objection(address, allow_private=allow_private)
