@@ -11,7 +11,7 @@ from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 
 from opsrail.audit import requests
-from opsrail.errors import FieldError, Invalid, OrchestratorError, Unavailable
+from opsrail.errors import BadRequest, FieldError, Invalid, OrchestratorError, Unavailable
 from opsrail_sdk.masking import hide
 
 log = structlog.get_logger()
@@ -101,6 +101,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:
+        if isinstance(error.__cause__, RecursionError):
+            return render(request, BadRequest("the body is nested too deeply", code="too_deep"))
         known = OrchestratorError(
             str(error.detail), code=f"http_{error.status_code}", headers=dict(error.headers or {})
         )

@@ -68,6 +68,8 @@ def _checked(raw: Any, position: int, connection_id: str) -> Event:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise NotUnderstood(f"event {position}: {place}: {first['msg']}") from error
+    except ValueError as error:
+        raise NotUnderstood(f"event {position} is nested too deeply") from error
     for name in _PLATFORM:
         event.pop(name, None)
     event["senderid"] = event["id"]
