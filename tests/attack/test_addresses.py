@@ -1,0 +1,142 @@
+"""Server-side request forgery: addresses of connections and identity providers that lead where nobody may call."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import httpx
+import pytest
+
+from tests.attack.conftest import Target
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+METADATA = [
+    "http://169.254.169.254/latest/meta-data/",
+    "http://169.254.169.254.:80",
+    "http://2852039166",
+    "http://0xA9FEA9FE",
+    "http://0251.0376.0251.0376",
+    "http://169.254.43518",
+    "http://[::ffff:169.254.169.254]",
+    "http://[::ffff:a9fe:a9fe]",
+    "http://[::169.254.169.254]",
+    "http://[64:ff9b::a9fe:a9fe]",
+    "http://[64:ff9b:1::a9fe:a9fe]",
+    "http://[2002:a9fe:a9fe::]",
+    "http://[fe80::1]",
+    "http://[fd00:ec2::254]",
+    "http://100.100.100.200",
+    "http://metadata.google.internal",
+    "http://METADATA",
+    "http://0.0.0.0:4222",
+    "http://[::]:4222",
+    "http://224.0.0.1",
+]
+PRIVATE = [
+    "http://127.0.0.1:6379",
+    "http://127.1",
+    "http://2130706433",
+    "http://0x7f.1",
+    "http://localhost:5432",
+    "http://[::1]:5432",
+    "http://[::ffff:127.0.0.1]",
+    "http://[64:ff9b::7f00:1]",
+    "http://[::7f00:1]",
+    "http://10.0.0.1",
+    "http://172.16.0.1",
+    "http://192.168.1.1",
+    "http://[fd12::1]",
+    "http://100.64.0.1",
+]
+NONSENSE = [
+    "file:///etc/passwd",
+    "gopher://127.0.0.1:6379/_FLUSHALL",
+    "unix:///var/run/docker.sock",
+    "http://user:pw@prometheus.example",
+    "http://prometheus.example\\@169.254.169.254",
+    "http://prometheus.example#@169.254.169.254",
+    "http://169.254.169.254\r\nHost: x",
+    "http://",
+    "//169.254.169.254",
+]
+
+
+async def attempt(target: Target, url: str) -> httpx.Response:
+    body = {"kind": "prometheus", "name": "scout", "settings": {"url": url}}
+    return await target.root.post("/v1/connections", json=body)
+
+
+@pytest.mark.parametrize("url", METADATA)
+async def test_the_metadata_service_is_never_called_in_whatever_spelling(target: Target, url: str) -> None:
+    entry = await target.refused(await attempt(target, url), 422, "address_refused")
+    assert entry.verb == "request.refused"
+
+
+@pytest.mark.parametrize("url", PRIVATE)
+async def test_private_addresses_are_refused_where_the_operator_says_so(
+    target: Target, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(target.orchestrator.container.settings.connections, "allow_private", False)
+    await target.refused(await attempt(target, url), 422, "address_refused")
+
+
+@pytest.mark.parametrize("url", NONSENSE)
+async def test_what_is_no_plain_http_address_is_no_address(target: Target, url: str) -> None:
+    answer = await attempt(target, url)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_settings"), answer.text
+
+
+async def test_a_connection_is_not_moved_there_either(target: Target) -> None:
+    body = {"kind": "prometheus", "name": "honest", "settings": {"url": "http://127.0.0.1:9090"}}
+    made = await target.root.post("/v1/connections", json=body)
+    assert made.status_code == 201, made.text
+    path = f"/v1/connections/{made.json()['id']}"
+    answer = await target.root.patch(path, json={"settings": {"url": "http://169.254.169.254"}})
+    await target.refused(answer, 422, "address_refused")
+    kept = (await target.root.get(path)).json()["settings"]["url"]
+    assert kept == "http://127.0.0.1:9090"
+
+
+@pytest.fixture
+def turncoat() -> Iterator[tuple[str, list[str]]]:
+    """A server at an allowed address that sends its callers on; its address, and what was asked of it."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(302)
+            self.send_header("Location", f"http://127.0.0.1:{server.server_port}/latest/meta-data/")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Tests keep quiet."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+        thread.join()
+
+
+async def test_a_redirect_is_not_followed(target: Target, turncoat: tuple[str, list[str]]) -> None:
+    issuer, asked = turncoat
+    body = {"name": "corp", "title": "Corp", "issuer": issuer, "client_id": "x"}
+    made = await target.root.post("/v1/identity-providers", json=body)
+    async with target.client() as browser:
+        if made.status_code == 201:
+            answer = await browser.get(f"/v1/oidc/{made.json()['id']}/start")
+            assert answer.status_code == 424, answer.text
+        else:
+            assert made.status_code in {422, 424}, made.text
+    assert asked
+    assert all(path.startswith("/.well-known/") for path in asked)
+
+
+async def test_no_identity_provider_at_the_metadata_service(target: Target) -> None:
+    body = {"name": "meta", "title": "Meta", "issuer": "http://169.254.169.254", "client_id": "x"}
+    answer = await target.root.post("/v1/identity-providers", json=body)
+    await target.refused(answer, 422, "address_refused")
