@@ -249,6 +249,8 @@ def _load_yaml(body: str) -> Any:
         return yaml.safe_load(body)
     except yaml.YAMLError as error:
         raise ValueError(f"not YAML: {error}") from error
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def _print_report(report: dict[str, Any]) -> None:

@@ -69,7 +69,10 @@ def parse(text: str, name: str = ".opsrail/ci.yaml") -> Pipeline:
     if root is None:
         raise PipelineInvalid(name, [Problem(1, 1, "the file is empty")])
     reader = _Reader()
-    data = reader.read(root, ())
+    try:
+        data = reader.read(root, ())
+    except RecursionError as error:
+        raise PipelineInvalid(name, [Problem(1, 1, "a mapping merges itself")]) from error
     if reader.problems:
         raise PipelineInvalid(name, reader.problems)
     try:
