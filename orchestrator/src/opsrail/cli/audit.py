@@ -82,8 +82,9 @@ def export(
     format: Annotated[str, typer.Option(help="jsonl, which can be verified anywhere, or ocsf")] = "jsonl",
     after: Annotated[int | None, typer.Option(help="Only what follows this position")] = None,
     instance: Instance = False,
+    json: Json = False,
 ) -> None:
-    """The sealed entries as a line of JSON each."""
+    """The sealed entries as a line of JSON each; with --output, --json tells where they are."""
     wanted = {"format": format, "chain": _chain(instance)} | ({} if after is None else {"after": str(after)})
     query = "&".join(f"{key}={value}" for key, value in wanted.items())
     with ExitStack() as closing:
@@ -91,13 +92,15 @@ def export(
         for chunk in Client().download(f"/audit/export?{query}"):
             target.write(chunk)
         target.flush()
-    if output:
+    if output and json:
+        print_json({"file": str(output)})
+    elif output:
         say(f"written to {output}")
 
 
 @app.command("keys")
-def list_keys() -> None:
-    """Public keys of the checkpoints, as a JWK set; keep a copy elsewhere."""
+def list_keys(_: Json = False) -> None:
+    """Public keys of the checkpoints, as a JWK set, always as JSON; keep a copy elsewhere."""
     print_json(Client().get("/audit/keys"))
 
 
