@@ -308,7 +308,11 @@ async def test_a_dry_run_says_what_it_would_do_and_does_nothing(
         ("acme/shop", ["0.1.0", "edge"], True)
     ]
     assert result.planned.tag == "v0.1.0"
-    for line in ("would run main / test (host)", "would build acme/shop:edge and push it", "would push the tag v0.1.0"):
+    for line in (
+        "would run main / test (host)",
+        "would build acme/shop:edge and push it",
+        "would push the tag v0.1.0",
+    ):
         assert line in ctx.text
     assert (ctx.events, ctx.stored, github.statuses) == ([], [], [])
     assert repository.tags() == before == {}

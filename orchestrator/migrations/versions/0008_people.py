@@ -12,7 +12,15 @@ revision = "0008"
 down_revision = "0007"
 
 _ORG = "org_id uuid NOT NULL CONSTRAINT fk_{table}_org_id_organisations REFERENCES organisations"
-_TABLES = ("machine_requests", "machines", "invitations", "sessions", "identities", "memberships", "identity_providers")
+_TABLES = (
+    "machine_requests",
+    "machines",
+    "invitations",
+    "sessions",
+    "identities",
+    "memberships",
+    "identity_providers",
+)
 
 
 def upgrade() -> None:
