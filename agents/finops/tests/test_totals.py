@@ -103,6 +103,44 @@ def test_the_command_line_says_the_same(root: Path) -> None:
         assert failed.stderr
 
 
+async def test_a_table_answers_the_same(finops: AgentHarness, root: Path) -> None:
+    bill, table = str(root / "bill.csv"), str(root / "table")
+    done = CliRunner().invoke(app, ["load", bill, "--table", table, "--json"])
+    assert json.loads(done.stdout) == {"rows": 6, "stored": 6, "replaced": 0, "refused": 0, "notes": []}
+    assert shown(await finops.query("totals", {"table": table})) == EXPECTED
+    told = CliRunner().invoke(app, ["totals", "--table", table])
+    assert told.stdout == CliRunner().invoke(app, ["totals", bill]).stdout
+    for wrong in ({}, {"files": [bill], "table": table}, {"table": str(root)}, {"table": table, "by": ["colour"]}):
+        with pytest.raises(InvalidInput):
+            await finops.query("totals", wrong)
+    with pytest.raises(NotFound):
+        await finops.query("totals", {"table": str(root / "nowhere")})
+    with pytest.raises(AgentError) as refused:
+        await finops.query("totals", {"table": str(root.parent)})
+    assert refused.value.code == "file_not_allowed"
+
+
+def test_the_load_command_refuses_clearly(root: Path) -> None:
+    table = str(root / "table")
+    (root / "half.csv").write_text(BILL.replace("0.2,", "zero,"))
+    (root / "none.csv").write_text("ChargePeriodStart,BilledCost\n2026-01-01,zero\n")
+    for arguments, code in (
+        (["load", str(root / "half.csv"), "--table", table, "--strict"], 1),
+        (["load", str(root / "none.csv"), "--table", table], 2),
+        (["load", str(root / "nosuch.csv"), "--table", table], 2),
+        (["load", str(root / "half.csv"), "--table", str(root)], 2),
+        (["totals", "--table", table], 2),
+        (["totals"], 2),
+        (["totals", str(root / "bill.csv"), "--table", table], 2),
+    ):
+        failed = CliRunner().invoke(app, arguments)
+        assert (failed.exit_code, bool(failed.stderr)) == (code, True)
+    report = root / "refused.json"
+    done = CliRunner().invoke(app, ["load", str(root / "half.csv"), "--table", table, "--report", str(report)])
+    assert (done.exit_code, done.stdout) == (0, "rows 6, stored 5, replaced 0, refused 1\n")
+    assert [row["row"] for row in json.loads(report.read_text())["refusals"]] == [3]
+
+
 def test_the_published_sample_adds_up() -> None:
     data = Path(__file__).parents[4] / "shared" / "data" / "focus"
     if not data.is_dir():

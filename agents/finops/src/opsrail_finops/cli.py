@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
+    from opsrail_finops.analysis.load import LoadReport
     from opsrail_finops.analysis.totals import TotalsReport
 
 app = typer.Typer(help="Costs, from files.", no_args_is_help=True)
 
 SHOWN_REFUSALS = 20
+BILLS = "FOCUS, AWS CUR or Cost Explorer, Azure, OCI or GCP: CSV, gzip, Parquet, JSON"
 
 
 @app.callback()
@@ -25,10 +27,9 @@ def _group() -> None:
 
 @app.command()
 def totals(
-    files: Annotated[
-        list[Path],
-        typer.Argument(help="FOCUS, AWS CUR or Cost Explorer, Azure, OCI or GCP: CSV, gzip, Parquet, JSON"),
-    ],
+    files: Annotated[list[Path] | None, typer.Argument(help=BILLS)] = None,
+    *,
+    table: Annotated[Path | None, typer.Option(help="Answer from this table, which `load` fills")] = None,
     by: Annotated[
         str,
         typer.Option(
@@ -36,25 +37,24 @@ def totals(
             "resource, tag:KEY, or a FOCUS column; several with commas"
         ),
     ] = "service,day",
-    as_json: Annotated[bool, typer.Option("--json/--table", help="A JSON list, or columns to read")] = True,
+    as_json: Annotated[bool, typer.Option("--json/--columns", help="A JSON list, or columns to read")] = True,
     report: Annotated[Path | None, typer.Option(help="Write every refused row and why to this JSON file")] = None,
     strict: Annotated[bool, typer.Option(help="Exit with 1 when rows were refused")] = False,
 ) -> None:
     """Print exact totals. Rows that cannot be read are refused, named on stderr, and not part of the totals."""
+    from opsrail_finops.analysis.table import BadTable, table_totals  # noqa: PLC0415
     from opsrail_finops.analysis.tables import BadBill  # noqa: PLC0415
     from opsrail_finops.analysis.totals import totals as add_up  # noqa: PLC0415
 
+    if bool(files) == bool(table):
+        _fail("give either files or --table FOLDER")
     dimensions = list(dict.fromkeys(word.strip() for word in by.split(",") if word.strip()))
     try:
-        found = add_up(files, dimensions)
+        found = table_totals(table, dimensions) if table else add_up(files or (), dimensions)
         if report is not None:
             report.write_text(json.dumps(_refusals(found), indent=1) + "\n")
-    except BadBill as error:
-        _fail(str(error))
-    except OSError as error:
-        _fail(f"{error.filename}: {error.strerror}")
-    for note in found.notes:
-        sys.stderr.write(f"note: {note}\n")
+    except (BadBill, BadTable, OSError) as error:
+        _fail(_said(error))
     _warn(found)
     rows = [
         dict(zip(dimensions, total.group, strict=True))
@@ -63,6 +63,37 @@ def totals(
         for total in found.totals
     ]
     sys.stdout.write(json.dumps(rows, indent=1) + "\n" if as_json else _table(rows))
+    if found.refused_count and found.refused_count == found.rows:
+        raise typer.Exit(2)
+    if found.refused_count and strict:
+        raise typer.Exit(1)
+
+
+@app.command()
+def load(
+    files: Annotated[list[Path], typer.Argument(help=BILLS)],
+    table: Annotated[Path, typer.Option(help="Folder of the table; made when it is not there")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object")] = False,
+    report: Annotated[Path | None, typer.Option(help="Write every refused row and why to this JSON file")] = None,
+    strict: Annotated[bool, typer.Option(help="Store nothing and exit with 1 when rows are refused")] = False,
+) -> None:
+    """Store bills in a table, all of them or none. Restatements replace, what was loaded before changes nothing."""
+    from opsrail_finops.analysis.load import load as store  # noqa: PLC0415
+    from opsrail_finops.analysis.table import BadTable  # noqa: PLC0415
+    from opsrail_finops.analysis.tables import BadBill  # noqa: PLC0415
+
+    try:
+        found = store(table, files, strict=strict)
+        if report is not None:
+            report.write_text(json.dumps(_refusals(found), indent=1) + "\n")
+    except (BadBill, BadTable, OSError) as error:
+        _fail(_said(error))
+    _warn(found)
+    figures = {"rows": found.rows, "stored": found.stored, "replaced": found.replaced, "refused": found.refused_count}
+    if as_json:
+        sys.stdout.write(json.dumps(figures | {"notes": found.notes}, indent=1) + "\n")
+    else:
+        sys.stdout.write(", ".join(f"{name} {count}" for name, count in figures.items()) + "\n")
     if found.refused_count and found.refused_count == found.rows:
         raise typer.Exit(2)
     if found.refused_count and strict:
@@ -95,18 +126,23 @@ def forecast(
     sys.stderr.write(output.summary())
 
 
-def _warn(found: "TotalsReport") -> None:
+def _said(error: Exception) -> str:
+    named = isinstance(error, OSError) and error.filename
+    return f"{error.filename}: {error.strerror}" if named else str(error)  # type: ignore[attr-defined]
+
+
+def _warn(found: "TotalsReport | LoadReport") -> None:
+    for note in found.notes:
+        sys.stderr.write(f"note: {note}\n")
     for row in found.refused[:SHOWN_REFUSALS]:
         sys.stderr.write(f"refused: {row}\n")
     if found.refused_count > SHOWN_REFUSALS:
         sys.stderr.write(f"refused: {found.refused_count - SHOWN_REFUSALS} more rows, --report FILE lists them\n")
     if found.refused_count:
-        sys.stderr.write(
-            f"warning: {found.refused_count} of {found.rows} rows were refused, the totals are without them\n"
-        )
+        sys.stderr.write(f"warning: {found.refused_count} of {found.rows} rows were refused and are left out\n")
 
 
-def _refusals(found: "TotalsReport") -> dict[str, object]:
+def _refusals(found: "TotalsReport | LoadReport") -> dict[str, object]:
     rows = [asdict(row) for row in found.refused]
     return {"rows": found.rows, "refused": found.refused_count, "refusals": rows, "notes": found.notes}
 

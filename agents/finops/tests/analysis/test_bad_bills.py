@@ -119,5 +119,5 @@ def test_exit_codes_and_the_report(tmp_path: Path) -> None:
     assert CliRunner().invoke(app, ["totals", str(path), "--strict"]).exit_code == 1
     worse = bill(tmp_path, "2026-09-01,a,x,1,USD", name="worse.csv")
     assert CliRunner().invoke(app, ["totals", str(worse)]).exit_code == 2
-    table = CliRunner().invoke(app, ["totals", str(path), "--table"]).stdout.splitlines()
+    table = CliRunner().invoke(app, ["totals", str(path), "--columns"]).stdout.splitlines()
     assert table[0].split() == ["service", "day", "currency", "rows", "billed", "effective"]

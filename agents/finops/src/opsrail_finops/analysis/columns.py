@@ -1,4 +1,4 @@
-"""Finds a bill's own columns for what is asked, and reads them. Called by `bill.py`."""
+"""Finds a bill's own columns for what is asked, and reads them. Called by `rows.py`."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from opsrail_finops.analysis.layouts import Term, bare
+from opsrail_finops.analysis.layouts import FOCUS, Term, bare
 from opsrail_finops.analysis.tables import Table
 
 
@@ -30,6 +30,24 @@ class Columns:
         """Columns that may hold a FOCUS column; under FOCUS any column may be asked for by its name."""
         known = self._table.layout.columns.get(name, (bare(name),))
         return [self._by_bare[column] for column in known if column in self._by_bare]
+
+    def every(self) -> dict[str, list[str]]:
+        """All that can be asked for, as it is kept in a table: FOCUS columns, the column of all tags, one column
+        `tag:key` for each tag that has its own, and every other column of a FOCUS file.
+        """
+        layout = self._table.layout
+        found = {name: columns for name in layout.columns if (columns := self.focus(name))}
+        for name in (self._by_bare[tags] for tags in layout.tags if tags in self._by_bare):
+            found.setdefault("Tags", [name])
+        for known, name in self._by_bare.items():
+            prefix = next((prefix for prefix in layout.tag_prefixes if known.startswith(prefix)), None)
+            if prefix is not None and known.removeprefix(prefix):
+                found.setdefault(f"tag:{known.removeprefix(prefix)}", [name])
+        if layout is FOCUS:
+            taken = {bare(name) for name in (*found, "", "BilledCost", "EffectiveCost")}
+            alone = [name for name in self._table.header if self._table.header.count(name) == 1]
+            found |= {name: [name] for name in alone if bare(name) not in taken}
+        return found
 
     def tag(self, key: str) -> tuple[str | None, str | None]:
         """The column of this one tag, and the column of all tags."""

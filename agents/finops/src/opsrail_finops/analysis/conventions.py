@@ -1,4 +1,4 @@
-"""How one file writes numbers and dates, and the reading of both. Called by `bill.py`.
+"""How one file writes numbers and dates, and the reading of both. Called by `rows.py`.
 
 FOCUS writes `1234.5` and `2026-01-31T00:00:00Z`. Spreadsheets rewrite both on saving, so a file whose numbers hold
 commas, or whose dates hold slashes, is read once more for evidence before anything of it is believed. What stays

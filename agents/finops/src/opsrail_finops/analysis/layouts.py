@@ -1,4 +1,4 @@
-"""Bills by their columns: which column of each provider's export holds which FOCUS column. Called by `bill.py`.
+"""Bills by their columns: which column of each provider's export holds which FOCUS column. Called by `rows.py`.
 
 Names are compared by their letters and digits alone, so that `lineItem/UnblendedCost` (legacy CUR) and
 `line_item_unblended_cost` (CUR 2.0, Athena) are one. Formats:

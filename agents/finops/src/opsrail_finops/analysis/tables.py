@@ -1,4 +1,4 @@
-"""Opens a bill as batches of text columns, whatever it is stored as. Called by `bill.py`.
+"""Opens a bill as batches of text columns, whatever it is stored as. Called by `rows.py`.
 
 CSV (also gzipped, UTF-16, with another delimiter), Parquet, JSON and JSON lines are told apart by their content.
 """

@@ -38,12 +38,36 @@ async def added_up(
     return found
 
 
+async def stored(config: FinopsConfig, table: str, by: Sequence[str]) -> "TotalsReport":
+    """Exact sums of all that was loaded into this table.
+
+    Raises:
+        InvalidInput: the folder holds no table, or the table no column for one of ``by``.
+        NotFound, Refused: the folder is not there, or in none of the folders that the config allows.
+    """
+    from opsrail_finops.analysis.table import BadTable, table_totals  # noqa: PLC0415
+    from opsrail_finops.analysis.tables import BadBill  # noqa: PLC0415
+
+    folder = _below(table, config.roots)
+    if not folder.is_dir():
+        raise NotFound(f"there is no folder {table}")
+    try:
+        return await asyncio.to_thread(table_totals, folder, by)
+    except (BadBill, BadTable) as error:
+        raise InvalidInput(str(error)) from error
+
+
 def _allowed(name: str, roots: Sequence[Path]) -> Path:
+    real = _below(name, roots)
+    if not real.is_file():
+        raise NotFound(f"there is no file {name}")
+    return real
+
+
+def _below(name: str, roots: Sequence[Path]) -> Path:
     if not Path(name).is_absolute():
-        raise InvalidInput(f"files: {name} must be an absolute path")
+        raise InvalidInput(f"{name} must be an absolute path")
     real = Path(os.path.realpath(name))
     if not any(real.is_relative_to(root.resolve()) for root in roots):
         raise Refused("the file is in none of the roots that the agent's config allows", code="file_not_allowed")
-    if not real.is_file():
-        raise NotFound(f"there is no file {name}")
     return real

@@ -1,11 +1,11 @@
-"""``finops.totals``: what was billed, by service and day or otherwise, from bills below the allowed folders."""
+"""``finops.totals``: what was billed, by service and day or otherwise, from bills or a table below the roots."""
 
 from datetime import timedelta
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from opsrail_finops.queries.bills import added_up
+from opsrail_finops.queries.bills import added_up, stored
 from opsrail_finops.settings import FinopsConfig
 from opsrail_sdk import QueryContext, query
 from opsrail_sdk.errors import InvalidInput
@@ -14,9 +14,14 @@ Dimension = Annotated[str, Field(pattern=r"^(tag:.{1,128}|[A-Za-z][A-Za-z0-9_]{0
 
 
 class TotalsInput(BaseModel):
+    """Give either ``files`` or ``table``."""
+
     model_config = ConfigDict(extra="forbid")
 
-    files: list[str] = Field(min_length=1, max_length=100, description="Absolute paths below the configured roots.")
+    files: list[str] = Field(default=[], max_length=100, description="Absolute paths below the configured roots.")
+    table: str | None = Field(
+        default=None, description="Absolute path of a table below the roots, filled by `opsrail finops load`."
+    )
     by: list[Dimension] = Field(
         default=["service", "day"],
         max_length=8,
@@ -60,7 +65,12 @@ class Totals(BaseModel):
 async def totals(ctx: QueryContext[FinopsConfig], input: TotalsInput) -> Totals:
     """Exact sums of BilledCost and EffectiveCost."""
     by = list(dict.fromkeys(input.by))
-    found = await added_up(ctx.config, input.files, by, allow_refused=input.allow_refused)
+    if bool(input.files) == bool(input.table):
+        raise InvalidInput("give either `files` or `table`")
+    if input.table:
+        found = await stored(ctx.config, input.table, by)
+    else:
+        found = await added_up(ctx.config, input.files, by, allow_refused=input.allow_refused)
     if len(found.totals) > ctx.config.max_rows:
         raise InvalidInput(f"that makes {len(found.totals)} totals, more than {ctx.config.max_rows}; add up by less")
     rows = []

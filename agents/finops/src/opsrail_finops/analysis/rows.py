@@ -1,13 +1,14 @@
-"""One bill as FOCUS: reads a file of any known layout, sums it by the columns asked for, refuses rows it cannot read.
+"""A bill of any known layout as batches of FOCUS rows, refusing what it cannot read. For `totals.py` and `load.py`.
 
-Called by `totals.py`. Works batch by batch, so memory grows with the sums, not with the rows.
+Works batch by batch, so memory does not grow with the rows.
 """
 
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from decimal import MAX_PREC, Context, Decimal
-from typing import Any
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,15 +24,15 @@ from opsrail_finops.analysis.conventions import (
     settle,
     utc_day,
 )
-from opsrail_finops.analysis.layouts import Layout
 from opsrail_finops.analysis.tables import BadBill, Table
 
-EXACT = Context(prec=min(MAX_PREC, 120))
-"""Sums of bills have far fewer digits than this, so nothing is rounded."""
+COSTS = ("BilledCost", "EffectiveCost")
 REFUSALS_KEPT = 10_000
 _DECIMAL = pa.decimal256(76, PLACES)
+_ADDEND = pa.decimal256(63, PLACES)
+"""Holds any amount that is let through, and leaves room for the digits that adding a few terms needs."""
 _LARGEST = Decimal(10) ** 24
-_SHORT = {
+SHORT = {
     "service": "ServiceName",
     "account": "SubAccountId",
     "billing_account": "BillingAccountId",
@@ -40,9 +41,17 @@ _SHORT = {
     "category": "ChargeCategory",
     "resource": "ResourceId",
 }
-_DELIVERED = ("ProviderName", "BillingAccountId", "BillingPeriodStart", "InvoiceIssuerName")
+
+_ALWAYS = ("BillingCurrency", "ProviderName", "BillingAccountId", "BillingPeriodStart", "InvoiceIssuerName")
+DAY, PERIOD, DATASET = "x_OpsrailDay", "x_OpsrailPeriod", "x_OpsrailDataset"
+PLACES_OF = {"BilledCost": "x_OpsrailBilledPlaces", "EffectiveCost": "x_OpsrailEffectivePlaces"}
+"""Decimal places that the summands of a cost were written with."""
+SCOPE = ("ProviderName", "BillingAccountId", PERIOD, "InvoiceIssuerName", DATASET)
+"""What a delivery says something about. The dataset tells Azure's two exports apart and is null elsewhere."""
+ACTUAL, AMORTISED = "actual", "amortised"
 
 Key = tuple[str | None, ...]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -61,48 +70,20 @@ class RefusedRow:
         return f"{self.file}, row {self.row}{column}: {self.reason}"
 
 
-@dataclass
-class Sums:
-    """`places`: most decimal places that any summand was written with."""
-
-    rows: int = 0
-    billed: Decimal = Decimal(0)
-    effective: Decimal = Decimal(0)
-    billed_places: int = 0
-    effective_places: int = 0
-
-    def add(self, other: "Sums") -> None:
-        self.rows += other.rows
-        self.billed = EXACT.add(self.billed, other.billed)
-        self.effective = EXACT.add(self.effective, other.effective)
-        self.billed_places = max(self.billed_places, other.billed_places)
-        self.effective_places = max(self.effective_places, other.effective_places)
-
-
-@dataclass
-class Bill:
-    """Sums of one file, by what was delivered (provider, account, period, issuer), by day, and by group.
-
-    A group is the values of `by` in order, then the currency.
-    """
-
-    layout: Layout
-    rows: int = 0
-    sums: dict[Key, dict[str, dict[Key, Sums]]] = field(default_factory=dict)
-    refused: list[RefusedRow] = field(default_factory=list)
-    refused_count: int = 0
-
-
-def read_bill(table: Table, by: Sequence[str]) -> Bill:
-    """Sums of BilledCost and EffectiveCost.
+def read_bill(
+    table: Table, by: Sequence[str] | None, consume: Callable[[Iterator[pa.Table]], T]
+) -> tuple[T, "BillRows"]:
+    """Hands the bill's batches to `consume`; once more from the start when the file must first be read for evidence.
 
     Raises:
         BadBill: the file is damaged, or has no column for one of `by`.
     """
     try:
-        return _Reader(table, by, None).read()
+        rows = BillRows(table, by, None)
+        return consume(rows.read()), rows
     except Unsettled:
-        return _Reader(table, by, _settle(table)).read()
+        rows = BillRows(table, by, _settle(table))
+        return consume(rows.read()), rows
 
 
 def _settle(table: Table) -> Conventions:
@@ -118,22 +99,30 @@ def _settle(table: Table) -> Conventions:
     return settle(amounts, moments, day_first=table.layout.day_first)
 
 
-class _Reader:
-    def __init__(self, table: Table, by: Sequence[str], conventions: Conventions | None) -> None:
+class BillRows:
+    """One reading of a bill; `rows` and what was refused are known once `read` is over.
+
+    `by`: dimensions that totals are wanted by; `None` for every column that the bill can answer with.
+    """
+
+    def __init__(self, table: Table, by: Sequence[str] | None, conventions: Conventions | None) -> None:
+        self.rows = 0
+        self.refused: list[RefusedRow] = []
+        self.refused_count = 0
         self._table = table
-        self._by = by
         self._conventions = conventions
         self._columns = Columns(table)
-        self._bill = Bill(table.layout)
+        self._dataset = _azure_dataset(table)
         self._days: dict[str | None, str | Refused] = {}
-        self._wanted = {"BillingCurrency": self._columns.focus("BillingCurrency")}
-        self._wanted |= {name: self._columns.focus(name) for name in _DELIVERED}
+        self._wanted = {name: self._columns.focus(name) for name in _ALWAYS}
         self._tags: dict[str, tuple[str | None, str | None]] = {}
-        for dimension in by:
+        if by is None:
+            self._wanted |= self._columns.every()
+        for dimension in by or ():
             self._want(dimension)
         self._terms = [
-            (kind, term, column)
-            for kind, terms in (("billed", table.layout.billed), ("effective", table.layout.effective))
+            (cost, term, column)
+            for cost, terms in zip(COSTS, (table.layout.billed, table.layout.effective), strict=True)
             for term in terms
             if (column := self._columns.exact(term.column)) is not None
         ]
@@ -146,12 +135,18 @@ class _Reader:
             if self._tags[dimension] == (None, None):
                 raise BadBill(f"{self._table.path.name}: there is no column of tags")
             return
-        name = _SHORT.get(dimension, dimension)
+        name = SHORT.get(dimension, dimension)
         self._wanted[name] = self._columns.focus(name)
         if not self._wanted[name] and not (name == "ProviderName" and self._table.layout.provider):
             raise BadBill(f"{self._table.path.name}: there is no column to add up by {dimension}")
 
-    def read(self) -> Bill:
+    def read(self) -> Iterator[pa.Table]:
+        """Batches with the columns SCOPE, DAY, BillingCurrency, COSTS, PLACES_OF and what `by` asked for.
+
+        Raises:
+            BadBill: the file is damaged.
+            Unsettled: it must be read with conventions; what was yielded is void.
+        """
         layout = self._table.layout
         start = self._columns.needed(layout.start)
         kind = self._columns.exact(layout.charge_type) if layout.charge_type else None
@@ -161,18 +156,39 @@ class _Reader:
         names.update(column for pair in self._tags.values() for column in pair if column)
         done = 0
         for batch in self._table.read(sorted(names)):
-            self._fold(batch, done, start, kind)
+            yield self._focus(batch, done, start, kind)
             done += batch.num_rows
         for row, reason in self._table.misfits.items():
             self._refuse(row, None, reason)
-        self._bill.rows = done + len(self._table.misfits)
-        self._bill.refused.sort(key=lambda refused: refused.row)
-        return self._bill
+        self.rows = done + len(self._table.misfits)
+        self.refused.sort(key=lambda refused: refused.row)
 
-    def _fold(self, batch: pa.RecordBatch, done: int, start: str, kind: str | None) -> None:
+    def _focus(self, batch: pa.RecordBatch, done: int, start: str, kind: str | None) -> pa.Table:
         faults: dict[int, tuple[str, str]] = {}
-        columns: dict[str, pa.Array] = {"day": self._days_of(batch.column(start), start, faults)}
-        for at, (cost, term, column) in enumerate(self._terms):
+        columns: dict[str, pa.Array] = {name: first_filled(batch, found) for name, found in self._wanted.items()}
+        columns[DAY] = self._days_of(batch.column(start), start, faults)
+        for cost in COSTS:
+            columns[cost], columns[PLACES_OF[cost]] = self._cost(cost, batch, kind, faults)
+        for dimension, (one, every) in self._tags.items():
+            columns[dimension] = batch.column(one) if one else mapped(batch.column(every), tag_reader(dimension))
+        if (provider := self._table.layout.provider) is not None:
+            columns["ProviderName"] = pc.fill_null(columns["ProviderName"], provider)
+        periods = mapped(columns["BillingPeriodStart"], _period)
+        columns[PERIOD] = pc.coalesce(periods, pc.utf8_slice_codeunits(columns[DAY], 0, 7))
+        columns[DATASET] = pa.array([self._dataset] * batch.num_rows, pa.string())
+        if faults:
+            numbers_before = self._row_numbers(done, batch.num_rows)
+            for index, (column, reason) in faults.items():
+                self._refuse(numbers_before(index), column, reason)
+            kept = pa.array([index not in faults for index in range(batch.num_rows)])
+            columns = {name: pc.filter(array, kept) for name, array in columns.items()}
+        return pa.table(columns)
+
+    def _cost(
+        self, cost: str, batch: pa.RecordBatch, kind: str | None, faults: dict[int, tuple[str, str]]
+    ) -> tuple[pa.Array, pa.Array]:
+        terms = []
+        for term, column in ((term, column) for of, term, column in self._terms if of == cost):
             unless = self._columns.exact(term.unless or "")
             texts = only(
                 batch.column(column),
@@ -180,49 +196,9 @@ class _Reader:
                 batch.column(kind) if kind else None,
                 batch.column(unless) if unless else None,
             )
-            numbers, shown = self._amounts(texts, column, faults)
-            columns[f"{cost}{at}"], columns[f"{cost}{at}_places"] = numbers, shown
-        for name, found in self._wanted.items():
-            columns[name] = first_filled(batch, found)
-        for dimension, (one, every) in self._tags.items():
-            columns[dimension] = batch.column(one) if one else mapped(batch.column(every), tag_reader(dimension))
-        if faults:
-            numbers_before = self._row_numbers(done, batch.num_rows)
-            for index, (column, reason) in faults.items():
-                self._refuse(numbers_before(index), column, reason)
-            kept = pa.array([index not in faults for index in range(batch.num_rows)])
-            columns = {name: pc.filter(array, kept) for name, array in columns.items()}
-        self._add(pa.table(columns))
-
-    def _add(self, table: pa.Table) -> None:
-        keys = ["day", *self._wanted, *self._tags]
-        sums = [name for name in table.column_names if name not in keys]
-        grouped = table.group_by(keys, use_threads=False).aggregate(
-            [([], "count_all"), *((name, "max" if name.endswith("_places") else "sum") for name in sums)]
-        )
-        for row in grouped.to_pylist():
-            day = row["day"]
-            provider = row["ProviderName"] = row["ProviderName"] or self._table.layout.provider
-            period = _period(row["BillingPeriodStart"]) or day[:7]
-            delivered = (provider, row["BillingAccountId"], period, row["InvoiceIssuerName"])
-            group = (*(_value(row, dimension, day) for dimension in self._by), row["BillingCurrency"])
-            into = self._bill.sums.setdefault(delivered, {}).setdefault(day, {}).setdefault(group, Sums())
-            into.add(self._sums(row))
-
-    def _sums(self, row: dict[str, Any]) -> Sums:
-        found = Sums(rows=row["count_all"])
-        for at, (cost, term, _) in enumerate(self._terms):
-            total, shown = row[f"{cost}{at}_sum"], row[f"{cost}{at}_places_max"]
-            if total is None:
-                continue
-            signed = EXACT.multiply(total, Decimal(term.times))
-            if cost == "billed":
-                found.billed = EXACT.add(found.billed, signed)
-                found.billed_places = max(found.billed_places, shown or 0)
-            else:
-                found.effective = EXACT.add(found.effective, signed)
-                found.effective_places = max(found.effective_places, shown or 0)
-        return found
+            terms.append((term.times, *self._amounts(texts, column, faults)))
+        # What the amortised export costs was billed in the actual one.
+        return _combined([] if (cost, self._dataset) == ("BilledCost", AMORTISED) else terms, batch.num_rows)
 
     def _days_of(self, column: pa.Array, name: str, faults: dict[int, tuple[str, str]]) -> pa.Array:
         encoded = column.dictionary_encode(null_encoding="encode")
@@ -280,9 +256,9 @@ class _Reader:
         return numbers.__getitem__
 
     def _refuse(self, row: int, column: str | None, reason: str) -> None:
-        self._bill.refused_count += 1
-        if len(self._bill.refused) < REFUSALS_KEPT:
-            self._bill.refused.append(RefusedRow(self._table.path.name, self._table.above + row, column, reason))
+        self.refused_count += 1
+        if len(self.refused) < REFUSALS_KEPT:
+            self.refused.append(RefusedRow(self._table.path.name, self._table.above + row, column, reason))
 
 
 def _accepted(misfits: Sequence[int], done: int, count: int) -> Iterator[int]:
@@ -316,20 +292,32 @@ def _quick_amounts(texts: pa.Array) -> tuple[pa.Array, pa.Array] | None:
     return numbers, pc.if_else(pc.less(point, 0), pa.scalar(0, pa.int32()), after)
 
 
-def _value(row: dict[str, Any], dimension: str, day: str) -> str | None:
-    if dimension == "day":
-        return day
-    if dimension == "month":
-        return day[:7]
-    if dimension == "currency":
-        return row["BillingCurrency"]  # type: ignore[no-any-return]
-    return row[dimension if dimension in row else _SHORT.get(dimension, dimension)]  # type: ignore[no-any-return]
+def _combined(terms: Sequence[tuple[int, pa.Array, pa.Array]], rows: int) -> tuple[pa.Array, pa.Array]:
+    """The sum of each row's terms, each taken `times` 1 or -1, and the most places of them; null without any."""
+    if not terms:
+        return pa.nulls(rows, _DECIMAL), pa.nulls(rows, pa.int32())
+    if len(terms) == 1 and terms[0][0] == 1:
+        return terms[0][1], terms[0][2]
+    total = pa.nulls(rows, _ADDEND)
+    for times, numbers, _ in terms:
+        signed = numbers.cast(_ADDEND) if times == 1 else pc.negate(numbers.cast(_ADDEND))
+        both = pc.add(total, signed).cast(_DECIMAL)
+        total = pc.coalesce(both, total.cast(_DECIMAL), signed.cast(_DECIMAL)).cast(_ADDEND)
+    return total.cast(_DECIMAL), pc.max_element_wise(*(shown for _, _, shown in terms))
 
 
-def _period(text: str | None) -> str | None:
-    """A billing period by its first day, however it is written; GCP writes 202601."""
-    if text is None:
+def _azure_dataset(table: Table) -> str | None:
+    """Azure exports actual and amortised costs apart, told by the name of the file or else its nearest folder."""
+    if not table.layout.name.startswith("Azure"):
         return None
+    for name in reversed(table.path.parts):
+        if (found := re.search("actual|amorti[sz]ed", name, re.IGNORECASE)) is not None:
+            return ACTUAL if found[0].lower() == "actual" else AMORTISED
+    return ACTUAL
+
+
+def _period(text: str) -> str:
+    """A billing period by its first day, however it is written; GCP writes 202601."""
     if len(text) == 6 and text.isdigit():
         return f"{text[:4]}-{text[4:]}"
     try:
