@@ -3,8 +3,8 @@
 And `load` into a table with the totals from it. Beside DuckDB reading the same file with the same exact sums, and
 beside an independent sum with Python's `decimal`, which is made while the rows are written. Each engine runs in a
 process of its own, so that memory is its own. Writes `bench/results/focus.json`; 1 when a figure differs in its last
-digit or a target is missed. `OPSRAIL_ROWS` asks for fewer rows, `OPSRAIL_THREADS` for more threads of DuckDB (ours uses
-one).
+digit or a target is missed. `OPSRAIL_ROWS` asks for fewer rows, `OPSRAIL_THREADS` for more threads of DuckDB (ours
+uses one).
 """
 
 from __future__ import annotations
