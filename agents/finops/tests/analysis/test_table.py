@@ -69,6 +69,7 @@ def test_every_layout(tmp_path: Path, name: str) -> None:
     path = tmp_path / "bill"
     path.write_text(getattr(bills, name))
     table = filled(tmp_path / "table", [path])
+    assert parquet.read_table(table / "parts").column("ChargePeriodStart").null_count == 0
     for by in (("service", "day"), ("provider", "account", "region"), ("category", "resource"), ("tag:team",)):
         try:
             expected = totals([path], by).totals

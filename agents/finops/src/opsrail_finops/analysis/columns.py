@@ -32,11 +32,12 @@ class Columns:
         return [self._by_bare[column] for column in known if column in self._by_bare]
 
     def every(self) -> dict[str, list[str]]:
-        """All that can be asked for, as it is kept in a table: FOCUS columns, the column of all tags, one column
-        `tag:key` for each tag that has its own, and every other column of a FOCUS file.
+        """All that is kept in a table: FOCUS columns, the column of all tags, one column `tag:key` for each tag that
+        has its own, and every other column of a FOCUS file.
         """
         layout = self._table.layout
         found = {name: columns for name in layout.columns if (columns := self.focus(name))}
+        found["ChargePeriodStart"] = [self.needed(layout.start)]
         for name in (self._by_bare[tags] for tags in layout.tags if tags in self._by_bare):
             found.setdefault("Tags", [name])
         for known, name in self._by_bare.items():

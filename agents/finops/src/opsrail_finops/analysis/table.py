@@ -26,8 +26,8 @@ from opsrail_finops.analysis.tables import BadBill
 from opsrail_finops.analysis.totals import TotalsReport
 
 NARROW = pa.decimal128(38, 24)
-"""How costs are kept, which every reader of Parquet knows; those that do not fit have files of their own, with 76
-digits.
+"""How costs are kept, which every reader of Parquet knows; row groups with one that does not fit have files of their
+own, with 76 digits.
 """
 LOADING = "loading"
 _MANIFEST, _NEXT, _PARTS, _LOCK = "table.json", "table.json.next", "parts", "load.lock"
