@@ -18,7 +18,7 @@ async def test_limits_are_told_and_kept(orchestrator: Orchestrator, client: http
     answer = await client.get("/v1/me")
     limit = int(answer.headers["X-RateLimit-Limit"])
     assert 0 <= int(answer.headers["X-RateLimit-Remaining"]) < limit
-    orchestrator.container.limiter._limit = 1
+    orchestrator.container.settings.api.rate_per_minute = 1
     refused = await client.get("/v1/me")
     assert refused.status_code == 429
     assert int(refused.headers["Retry-After"]) > 0
