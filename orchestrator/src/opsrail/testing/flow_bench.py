@@ -56,7 +56,7 @@ class FlowBench:
             await runs.request_cancel(session, run_id, "enough", by="bench")
         await runs.notify(self.hints, self.org_id, run_id)
 
-    async def reached(self, run_id: uuid.UUID, when: Callable[[Run], bool], seconds: float = 20) -> Run:
+    async def reached(self, run_id: uuid.UUID, when: Callable[[Run], bool], seconds: float = 60) -> Run:
         run = await waiting.until(self.database, self.hints, self.org_id, run_id, reached=when, seconds=seconds)
         assert when(run), (run.state, run.message, run.error)
         return run
