@@ -51,7 +51,9 @@ def _not_ready(api: httpx.Client) -> set[str]:
     return {part["name"] for part in api.get("/readyz").json()["parts"] if not part["ready"]}
 
 
-@pytest.mark.xfail(strict=False, reason="since agents have logins of their own, none starts on an outside NATS without accounts")
+@pytest.mark.xfail(
+    strict=False, reason="since agents have logins of their own, none starts on an outside NATS without accounts"
+)
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("server", ["postgres", "nats", "valkey"])

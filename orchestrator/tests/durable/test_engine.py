@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+
 from opsrail.durable.flows import Registry
 from opsrail.testing.flow_bench import FlowBench
 from opsrail.testing.flow_samples import version_two

@@ -170,7 +170,9 @@ async def call(
     return await client.request(method, path, params=query, content=content, headers=headers, timeout=30)
 
 
-@pytest.mark.xfail(strict=False, reason="an audit entry appears in the other organisation; not yet known whether rightly")
+@pytest.mark.xfail(
+    strict=False, reason="an audit entry appears in the other organisation; not yet known whether rightly"
+)
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_every_route_with_anothers_ids(
