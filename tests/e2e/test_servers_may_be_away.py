@@ -52,7 +52,7 @@ def _not_ready(api: httpx.Client) -> set[str]:
 
 
 @pytest.mark.xfail(
-    strict=False, reason="since agents have logins of their own, none starts on an outside NATS without accounts"
+    strict=False, reason="no agent starts on an outside NATS without accounts"
 )
 @pytest.mark.slow
 @pytest.mark.timeout(300)

@@ -171,7 +171,7 @@ async def call(
 
 
 @pytest.mark.xfail(
-    strict=False, reason="an audit entry appears in the other organisation; not yet known whether rightly"
+    strict=False, reason="an audit entry appears in the other organisation; why is not known"
 )
 @pytest.mark.slow
 @pytest.mark.timeout(600)
