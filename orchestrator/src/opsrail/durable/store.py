@@ -103,6 +103,11 @@ class Store:
         async with self._pool.connection() as connection:
             cursor = await connection.execute(_CLAIM, (names, versions, limit, owner, lease))
             rows: list[Any] = await cursor.fetchall()
+            journals: dict[uuid.UUID, list[Entry]] = {row.id: [] for row in rows}
+            if rows:
+                cursor = await connection.execute(_JOURNALS, (list(journals),))
+                for step in await cursor.fetchall():
+                    journals[step.run_id].append(Entry(*step[1:]))
         return [
             Claimed(
                 row.id,
@@ -115,7 +120,7 @@ class Store:
                 row.attempt,
                 row.wakes,
                 row.cancel_reason if row.cancel_requested_at else None,
-                [_entry(each) for each in row.journal or []],
+                journals[row.id],
             )
             for row in rows
         ]
@@ -194,11 +199,6 @@ def _row(index: int, write: Write) -> dict[str, Any]:
     }
 
 
-def _entry(row: dict[str, Any]) -> Entry:
-    wake_at = datetime.fromisoformat(row["wake_at"]) if row["wake_at"] else None
-    return Entry(row["key"], row["kind"], row["attempt"], wake_at, row["result"], row["error"], row["finished"])
-
-
 def _written(write: Write, written: dict[tuple[uuid.UUID, str], Any]) -> Entry | None:
     key = (write.run_id, write.entry.key)
     if key not in written:
@@ -214,24 +214,24 @@ _CLAIM = """
       WHERE r.kind = 'flow' AND r.state IN ('queued', 'running') AND r.available_at <= now()
         AND (r.lease_until IS NULL OR r.lease_until < now())
       ORDER BY r.available_at LIMIT %s FOR UPDATE OF r SKIP LOCKED
-    ), claimed AS (
-      UPDATE runs r SET
-        state = 'running', message = NULL, announced = r.announced AND r.state = 'running',
-        attempt = CASE WHEN r.attempt = 0 OR r.lease_owner IS NOT NULL THEN r.attempt + 1 ELSE r.attempt END,
-        started_at = coalesce(r.started_at, now()), updated_at = now(),
-        lease_owner = %s, lease_until = now() + %s
-      FROM due WHERE r.id = due.id
-      RETURNING r.id, r.org_id, r.action, r.flow_version, r.input, r.correlation_id, r.traceparent, r.attempt,
-                r.wakes, r.cancel_requested_at, r.cancel_reason
     )
-    SELECT c.*, (
-      SELECT jsonb_agg(jsonb_build_object('key', s.key, 'kind', s.kind, 'attempt', s.attempt, 'wake_at', s.wake_at,
-                                          'result', s.result, 'error', s.error,
-                                          'finished', s.finished_at IS NOT NULL))
-      FROM run_steps s WHERE s.run_id = c.id) AS journal
-    FROM claimed c
+    UPDATE runs r SET
+      state = 'running', message = NULL, announced = r.announced AND r.state = 'running',
+      attempt = CASE WHEN r.attempt = 0 OR r.lease_owner IS NOT NULL THEN r.attempt + 1 ELSE r.attempt END,
+      started_at = coalesce(r.started_at, now()), updated_at = now(),
+      lease_owner = %s, lease_until = now() + %s
+    FROM due WHERE r.id = due.id
+    RETURNING r.id, r.org_id, r.action, r.flow_version, r.input, r.correlation_id, r.traceparent, r.attempt,
+              r.wakes, r.cancel_requested_at, r.cancel_reason
 """
 """``attempt`` counts processes that had the flow: it grows at first, and when a lease ran out in somebody's hands."""
+
+_JOURNALS = """
+    SELECT run_id, key, kind, attempt, wake_at, result, error, finished_at IS NOT NULL
+    FROM run_steps WHERE run_id = ANY(%s)
+"""
+"""A statement of its own, after the claim: a claim can take a flow that a sibling had in hand and put down since the
+claim's snapshot was made, and would not see what that one journalled."""
 
 _EXPLAIN = """
     UPDATE runs r SET message = format('waits for a worker that knows %%s version %%s', r.action, r.flow_version)

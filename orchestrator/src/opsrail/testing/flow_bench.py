@@ -21,7 +21,8 @@ from opsrail.runs.models import Run
 from opsrail.settings import Settings
 from opsrail.stream.hints import Hints
 
-LEASE = timedelta(seconds=1)
+KILLED_LEASE = timedelta(seconds=1)
+"""Of workers that are killed, so that a test need not wait long; one that only starves can lose it."""
 
 
 @dataclass
@@ -79,14 +80,12 @@ class FlowBench:
     async def hang_at(self, name: str) -> None:
         await self.outside.execute("INSERT INTO hangs (name) VALUES (%s)", (name,))
 
-    def worker(self, registry: Registry | None = None) -> Flows:
-        return Flows(self.database, self.hints, registry or self.registry, self.settings.database, lease=LEASE)
-
     @asynccontextmanager
     async def working(self, registry: Registry | None = None) -> AsyncIterator[None]:
         """A worker in this loop."""
         stop = asyncio.Event()
-        task = asyncio.create_task(self.worker(registry).run(stop))
+        flows = Flows(self.database, self.hints, registry or self.registry, self.settings.database)
+        task = asyncio.create_task(flows.run(stop))
         try:
             yield
         finally:
@@ -103,7 +102,7 @@ class FlowBench:
             self.settings.database.url.get_secret_value(),
             self.settings.nats.url.get_secret_value(),
             self.outside_url,
-            str(LEASE.total_seconds()),
+            str(KILLED_LEASE.total_seconds()),
             stdout=asyncio.subprocess.PIPE,
         )
         assert process.stdout
