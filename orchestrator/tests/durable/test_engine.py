@@ -2,8 +2,6 @@
 
 import asyncio
 
-import pytest
-
 from opsrail.durable.flows import Registry
 from opsrail.testing.flow_bench import FlowBench
 from opsrail.testing.flow_samples import version_two
