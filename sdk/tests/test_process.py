@@ -16,7 +16,7 @@ import pytest_asyncio
 from opsrail_sdk.bus import Bus
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.cloudevent import CloudEvent
-from opsrail_sdk.contracts.run import Heartbeat, RunState
+from opsrail_sdk.contracts.run import CommandRefused, Heartbeat, RunState
 from opsrail_sdk.testing.harness import AgentHarness, Orchestration
 from opsrail_sdk.testing.server import NatsServer
 
@@ -116,6 +116,24 @@ async def test_a_killed_holder_of_a_dangerous_action_leaves_it_interrupted(
     await processes.end("one", signal.SIGKILL)
     run = await processes.orchestration.finished(run_id)
     assert run.status.state is RunState.INTERRUPTED
+    assert (tmp_path / "started").read_text() == "1\n"
+
+
+async def test_a_replayed_command_takes_no_run_from_its_holder(processes: Processes, tmp_path: Path) -> None:
+    """A sibling gets the copy, and must not take the holder for dead."""
+    await processes.start("one", OPSRAIL_CONCURRENCY="1")
+    orchestration = processes.orchestration
+    command = orchestration.command(opsrail_sample.agent, "charge", {"folder": str(tmp_path)})
+    await orchestration.send(command)
+    await wait_for(tmp_path / "started")
+    await processes.start("two")
+    await orchestration.send(command, message_id="replayed")
+    told = await orchestration.told(subjects.run_refused(orchestration.org, command.run_id))
+    assert CommandRefused.model_validate_json(told).error.code == "capability_replayed"
+    assert CommandRefused.model_validate_json(told).instance == "two"
+    (tmp_path / "release").touch()
+    run = await orchestration.finished(command.run_id)
+    assert (run.status.state, run.status.instance) == (RunState.SUCCEEDED, "one")
     assert (tmp_path / "started").read_text() == "1\n"
 
 

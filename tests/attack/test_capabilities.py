@@ -3,6 +3,7 @@
 Told by the agent's own process, whatever the bus let through: the attacker is given the orchestrator's own login.
 """
 
+import asyncio
 import base64
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -34,12 +35,22 @@ class Step(BaseModel):
 
 
 DONE: list[str] = []
+HELD: dict[str, asyncio.Event] = {}
 
 
 @action(risk=Risk.WRITE, idempotent=True, dry_run=True)
 async def step(ctx: ActionContext[Any], input: Step) -> Step:
     """Do it."""
     DONE.append(ctx.run_id)
+    return input
+
+
+@action(risk=Risk.DESTRUCTIVE, idempotent=False)
+async def charge(ctx: ActionContext[Any], input: Step) -> Step:
+    """Do it once, for as long as the test wants."""
+    DONE.append(ctx.run_id)
+    ctx.line("begun")
+    await HELD.setdefault(ctx.run_id, asyncio.Event()).wait()
     return input
 
 
@@ -53,7 +64,7 @@ async def victim(target: Target) -> AsyncIterator[AgentHarness]:
         version="1.0.0",
         owner="tests",
         module="victim",
-        actions=(step,),
+        actions=(step, charge),
     )
     await target.sql(
         "INSERT INTO agents (org_id, id, manifest, module, version, runtime, enabled, state)"
@@ -140,9 +151,7 @@ async def test_a_capability_that_does_not_hold_runs_nothing_and_is_audited(
     assert run.status.error is not None
     assert (run.status.state, run.status.error.code) == (RunState.FAILED, f"capability_{code}")
     assert ordered.run_id not in DONE
-    entry = await target.entry("target = :run", run=f"run:{ordered.run_id}")
-    assert (entry.verb, entry.actor, entry.outcome) == ("capability.refused", "agent:victim", "denied")
-    assert entry.reason.startswith(f"capability_{code}")
+    await told(target, ordered.run_id, f"capability_{code}")
 
 
 async def test_a_capability_is_good_for_one_execution(target: Target, victim: AgentHarness) -> None:
@@ -154,6 +163,68 @@ async def test_a_capability_is_good_for_one_execution(target: Target, victim: Ag
         await victim.orchestration.send(ordered, message_id=f"replayed {n} {ordered.run_id}")
     await victim.run("step", {"text": "later"})
     assert DONE.count(ordered.run_id) == 1
+    await told(target, ordered.run_id, "capability_replayed")
+
+
+async def test_many_replays_are_one_entry(target: Target, victim: AgentHarness) -> None:
+    ordered = command(victim)
+    await victim.orchestration.send(ordered)
+    await victim.orchestration.finished(ordered.run_id)
+    for n in range(20):
+        await victim.orchestration.send(ordered, message_id=f"flood {n} {ordered.run_id}")
+    marker = command(victim, capability="")
+    await victim.orchestration.send(marker)
+    await told(target, marker.run_id, "capability_malformed")
+    await told(target, ordered.run_id, "capability_replayed")
+    rows = await target.sql("SELECT id FROM audit_entries WHERE target = :run", run=f"run:{ordered.run_id}")
+    assert len(rows) == 1
+
+
+async def test_a_replay_does_not_disturb_a_run_under_way(target: Target, victim: AgentHarness) -> None:
+    ordered = await begun(victim)
+    await victim.orchestration.send(ordered, message_id=f"replayed {ordered.run_id}")
+    await told(target, ordered.run_id, "capability_replayed")
+    await ends_well(victim, ordered)
+
+
+async def test_a_forgery_does_not_end_a_run_under_way(target: Target, victim: AgentHarness) -> None:
+    ordered = await begun(victim)
+    forgery = resigned(victim, ordered, Ed25519PrivateKey.generate(), "EdDSA")
+    forged = ordered.model_copy(update={"capability": forgery})
+    await victim.orchestration.send(forged, message_id=f"forged {ordered.run_id}")
+    await told(target, ordered.run_id, "capability_bad_signature")
+    await ends_well(victim, ordered)
+
+
+async def test_a_forgery_for_a_finished_run_is_audited_too(target: Target, victim: AgentHarness) -> None:
+    ordered = command(victim)
+    await victim.orchestration.send(ordered)
+    await victim.orchestration.finished(ordered.run_id)
+    forgery = resigned(victim, ordered, Ed25519PrivateKey.generate(), "EdDSA")
+    forged = ordered.model_copy(update={"capability": forgery})
+    await victim.orchestration.send(forged, message_id=f"forged {ordered.run_id}")
+    await told(target, ordered.run_id, "capability_bad_signature")
+    assert (await victim.orchestration.finished(ordered.run_id)).status.state is RunState.SUCCEEDED
+
+
+async def begun(victim: AgentHarness) -> ActionCommand:
+    ordered = victim.orchestration.command(victim.agent, "charge", {"text": "x"})
+    await victim.orchestration.send(ordered)
+    await victim.orchestration.told(subjects.run_log(victim.org, ordered.run_id))
+    return ordered
+
+
+async def ends_well(victim: AgentHarness, ordered: ActionCommand) -> None:
+    HELD[ordered.run_id].set()
+    run = await victim.orchestration.finished(ordered.run_id)
+    assert run.status.state is RunState.SUCCEEDED
+    assert DONE.count(ordered.run_id) == 1
+
+
+async def told(target: Target, run_id: str, code: str) -> None:
+    entry = await target.entry("target = :run", run=f"run:{run_id}")
+    assert (entry.verb, entry.actor, entry.outcome) == ("capability.refused", "agent:victim", "denied")
+    assert entry.reason.startswith(f"{code}:")
 
 
 async def test_a_recorded_capability_carries_no_other_command(target: Target, victim: AgentHarness) -> None:
@@ -164,8 +235,7 @@ async def test_a_recorded_capability_carries_no_other_command(target: Target, vi
     await victim.orchestration.send(stolen)
     await victim.orchestration.finished(stolen.run_id)
     assert stolen.run_id not in DONE
-    entry = await target.entry("target = :run", run=f"run:{stolen.run_id}")
-    assert entry.reason.startswith("capability_wrong_run")
+    await told(target, stolen.run_id, "capability_wrong_run")
 
 
 @pytest.mark.parametrize("token", ["", "a.b.c", "forged"])

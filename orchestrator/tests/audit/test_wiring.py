@@ -11,7 +11,7 @@ import pytest
 from opsrail.audit import refusals
 from opsrail.testing.orchestrator import Orchestrator
 from opsrail_sdk.contracts import subjects
-from opsrail_sdk.contracts.run import RunError, RunState, RunStatus
+from opsrail_sdk.contracts.run import CommandRefused, RunError
 
 
 @pytest.fixture
@@ -92,9 +92,11 @@ async def test_a_webhook_without_proof_is_noted(
 async def test_a_capability_that_an_agent_refused(orchestrator: Orchestrator, told: Any) -> None:
     run, org = str(uuid.uuid4()), str(orchestrator.org_id)
     error = RunError(code="capability_bad_signature", message="the capability has a signature that does not hold")
-    status = RunStatus(run_id=run, org_id=org, state=RunState.FAILED, at=datetime.now(UTC), agent="ci", error=error)
-    bus = orchestrator.container.bus
-    await bus.publish(subjects.run_status(org, run), status.encode(), message_id=run, expect=0)
+    refused = CommandRefused(
+        run_id=run, org_id=org, agent="ci", instance="ci-0", order=7, at=datetime.now(UTC), error=error
+    )
+    await orchestrator.container.bus.publish(subjects.run_refused(org, run), refused.encode(), message_id=run)
     entry = await told("capability.refused")
     assert (entry["actor"], entry["target"]) == ("agent:ci", f"run:{run}")
     assert entry["reason"].startswith("capability_bad_signature")
+    assert entry["detail"] == {"instance": "ci-0", "order": 7}

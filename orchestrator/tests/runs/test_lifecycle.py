@@ -253,7 +253,7 @@ async def test_two_replicas_apply_a_burst_once_and_in_order(
 ) -> None:
     parts, stop = orchestrator.container, asyncio.Event()
     sibling = asyncio.create_task(
-        Results(parts.database, parts.bus, parts.hints, parts.refusals, keep_artifacts=timedelta(days=1)).run(stop)
+        Results(parts.database, parts.bus, parts.hints, keep_artifacts=timedelta(days=1)).run(stop)
     )
     made = [(await ask(client)).json()["id"] for _ in range(15)]
 

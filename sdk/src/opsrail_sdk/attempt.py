@@ -62,6 +62,8 @@ class Attempt:
         self._status = status
         self._config = config
         self._clock = clock
+        self.order = message.metadata.sequence.stream
+        """Sequence of the command in ``ACTIONS``."""
         self.error: Exception | None = None
         """What the handler raised."""
         self._stopped: asyncio.Future[Stop] = asyncio.get_running_loop().create_future()

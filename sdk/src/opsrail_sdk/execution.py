@@ -4,6 +4,7 @@ A ``Worker`` of ``process`` hands deliveries in. Nothing is acknowledged before 
 code of the agent's author runs before the capability was verified and the run claimed.
 """
 
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -19,7 +20,7 @@ from opsrail_sdk.agent import Action, Agent
 from opsrail_sdk.attempt import Attempt
 from opsrail_sdk.bus import Bus
 from opsrail_sdk.contracts import subjects
-from opsrail_sdk.contracts.run import ActionCommand, RunError, RunState, RunStatus
+from opsrail_sdk.contracts.run import ActionCommand, CommandRefused, RunError, RunState, RunStatus
 from opsrail_sdk.errors import Refused, Unavailable
 from opsrail_sdk.fence import FINAL_PATIENCE, Fence, FenceLost, LastStatus, last_status
 from opsrail_sdk.live_context import utc_now
@@ -56,6 +57,8 @@ class Executor:
         self._clock = clock
         self._actions = {action.spec.name: action for action in agent.actions}
         self._attempts: dict[str, Attempt] = {}
+        self._voice = uuid.uuid4().hex
+        """Ours alone: whoever guessed the ids of our messages could have them taken for repeated ones."""
 
     @property
     def in_flight(self) -> int:
@@ -109,10 +112,16 @@ class Executor:
             else:
                 await self._refuse(message, command, error)
             return None
-        if command.run_id in self._attempts:
+        order = message.metadata.sequence.stream
+        held = self._attempts.get(command.run_id)
+        if held is not None and held.order == order:
             await message.nak(_LATER.total_seconds())
             return None
         last = await last_status(self._bus, self._settings.org, command.run_id)
+        if last.status is not None and last.status.order not in {None, order}:
+            replayed = Refused("the run is not under this command but another", code="capability_replayed")
+            await self._refuse(message, command, replayed)
+            return None
         if last.finished:
             await message.ack_sync(timeout=5)
             return None
@@ -120,10 +129,10 @@ class Executor:
         taken_over = last.status is not None and not last.released
         given_up = await self._given_up(command, action, last, taken_over=taken_over)
         if given_up is not None:
-            status = self._status(command, last.attempt or 1, given_up)
+            status = self._status(command, order, last.attempt or 1, given_up)
             await self._finish(message, fence, status)
             return given_up
-        status = self._status(command, last.attempt + 1, Outcome(RunState.RUNNING))
+        status = self._status(command, order, last.attempt + 1, Outcome(RunState.RUNNING))
         await fence.write(status)
         attempt = Attempt(
             self._bus,
@@ -142,7 +151,7 @@ class Executor:
         finally:
             del self._attempts[command.run_id]
         self._on_result(attempt.error)
-        await self._finish(message, fence, self._status(command, status.attempt, outcome), outcome)
+        await self._finish(message, fence, self._status(command, order, status.attempt, outcome), outcome)
         return outcome
 
     def _verified(self, command: ActionCommand) -> Action[Any, Any]:
@@ -171,13 +180,33 @@ class Executor:
         return action
 
     async def _refuse(self, message: Msg, command: ActionCommand, error: Refused) -> None:
-        """Tell a refusal as a failed run, but never end a run that somebody has already begun."""
+        """Tell of a refusal, and as a failed run too where nobody has begun it."""
         log.warning("command_refused", run_id=command.run_id, code=error.code, reason=str(error))
+        order = message.metadata.sequence.stream
+        why = RunError(code=error.code, message=str(error))
+        await self._tell(command, order, why)
         if command.org_id == self._settings.org:
-            status = self._status(command, 1, Outcome(RunState.FAILED, RunError(code=error.code, message=str(error))))
             with suppress(FenceLost):
+                status = self._status(command, order, 1, Outcome(RunState.FAILED, why))
                 await Fence(self._bus, self._settings.org, command.run_id, 0).write(status)
         await message.term()
+
+    async def _tell(self, command: ActionCommand, order: int, why: RunError) -> None:
+        """On disk before the command is dropped; the same thing again is told once per duplicate window."""
+        refused = CommandRefused(
+            run_id=command.run_id,
+            org_id=self._settings.org,
+            agent=self._agent.id,
+            instance=self._settings.agent_instance,
+            order=order,
+            at=self._clock(),
+            error=why,
+        )
+        await self._bus.publish(
+            subjects.run_refused(self._settings.org, command.run_id),
+            refused.encode(),
+            message_id=f"{self._voice}:{command.run_id}:{why.code}",
+        )
 
     async def _given_up(
         self, command: ActionCommand, action: Action[Any, Any], last: LastStatus, *, taken_over: bool
@@ -205,7 +234,7 @@ class Executor:
         with suppress(NatsError):  # a lost acknowledgement means one more delivery, which sees the final status
             await message.ack_sync(timeout=5)
 
-    def _status(self, command: ActionCommand, attempt: int, outcome: Outcome) -> RunStatus:
+    def _status(self, command: ActionCommand, order: int, attempt: int, outcome: Outcome) -> RunStatus:
         message = None
         if outcome.again and outcome.error is not None:
             seconds = outcome.delay.total_seconds() if outcome.delay else 0
@@ -218,6 +247,7 @@ class Executor:
             at=self._clock(),
             agent=self._agent.id,
             instance=self._settings.agent_instance,
+            order=order,
             message=message,
             output=outcome.output,
             error=outcome.error,

@@ -153,14 +153,14 @@ async def _clean_up(container: Container, agent: Agent) -> None:
     key = subjects.spec_key(org, agent.id)
     await container.bus.kv.put(subjects.SPECS_BUCKET, key, stopped.encode())
     await consumers.remove(container.bus.js, org, agent.id)
-    async for command in _queued(container.bus.js, subjects.actions_of(org, agent.id)):
-        await _cancel(container, command)
+    async for order, command in _queued(container.bus.js, subjects.actions_of(org, agent.id)):
+        await _cancel(container, order, command)
     await container.bus.js.purge_stream(subjects.ACTIONS, subject=subjects.actions_of(org, agent.id))
     await container.bus.kv.delete(subjects.SPECS_BUCKET, key)
 
 
-async def _queued(js: JetStreamContext, subject: str) -> AsyncIterator[ActionCommand]:
-    """Commands of one agent that are still in the work queue; one that cannot be read is skipped."""
+async def _queued(js: JetStreamContext, subject: str) -> AsyncIterator[tuple[int, ActionCommand]]:
+    """Commands of one agent that are still in the work queue, by sequence; one that cannot be read is skipped."""
     sequence = 1
     while True:
         try:
@@ -169,12 +169,12 @@ async def _queued(js: JetStreamContext, subject: str) -> AsyncIterator[ActionCom
             return
         sequence = (message.seq or 0) + 1
         try:
-            yield ActionCommand.model_validate_json(message.data or b"")
+            yield sequence - 1, ActionCommand.model_validate_json(message.data or b"")
         except ValidationError:
             log.warning("agents.unreadable_command", subject=message.subject, sequence=message.seq)
 
 
-async def _cancel(container: Container, command: ActionCommand) -> None:
+async def _cancel(container: Container, order: int, command: ActionCommand) -> None:
     """End a run that nobody claimed; ask the holder of a claimed one to stop."""
     reason = f"the agent {command.agent} was uninstalled"
     status = RunStatus(
@@ -183,6 +183,7 @@ async def _cancel(container: Container, command: ActionCommand) -> None:
         state=RunState.CANCELLED,
         at=datetime.now(UTC),
         agent=command.agent,
+        order=order,
         message=reason,
         error=RunError(code="agent_uninstalled", message=reason),
     )

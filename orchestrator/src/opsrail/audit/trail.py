@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import orjson
+import psycopg
 import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -58,18 +59,28 @@ async def record(session: AsyncSession, org_id: uuid.UUID, entry: Entry) -> None
     await record_all(session, [(org_id, entry)])
 
 
+async def record_raw(connection: psycopg.AsyncConnection, entries: Sequence[tuple[uuid.UUID, Entry]]) -> None:
+    """As ``record_all``, in the transaction of a bare connection of ``Database.raw_across``."""
+    async with connection.cursor() as cursor:
+        await cursor.executemany(_INSERT_RAW, [row_of(org_id, entry) for org_id, entry in entries])
+
+
 async def record_all(session: AsyncSession, entries: Sequence[tuple[uuid.UUID, Entry]]) -> None:
     """Write several entries in one statement."""
     await session.execute(_INSERT, [row_of(org_id, entry) for org_id, entry in entries])
 
 
-_INSERT = text(
-    """
-    INSERT INTO audit_entries (org_id, actor, verb, target, outcome, reason, decision_id, correlation_id, detail)
-    VALUES (:org_id, :actor, :verb, :target, :outcome, :reason, :decision_id, :correlation_id,
-            CAST(:detail AS jsonb))
-    """
-)
+_COLUMNS = ("org_id", "actor", "verb", "target", "outcome", "reason", "decision_id", "correlation_id", "detail")
+
+
+def _insert(parameter: str) -> str:
+    plain = ", ".join(parameter.format(name) for name in _COLUMNS[:-1])
+    detail = f"CAST({parameter.format(_COLUMNS[-1])} AS jsonb)"
+    return f"INSERT INTO audit_entries ({', '.join(_COLUMNS)}) VALUES ({plain}, {detail})"  # noqa: S608 (names of ours alone)
+
+
+_INSERT = text(_insert(":{}"))
+_INSERT_RAW = _insert("%({})s")
 
 
 def row_of(org_id: uuid.UUID, entry: Entry) -> dict[str, Any]:

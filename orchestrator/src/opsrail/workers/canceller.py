@@ -44,7 +44,7 @@ class Canceller:
             async with connection.cursor(row_factory=namedtuple_row) as cursor:
                 await cursor.execute(
                     """
-                    SELECT id, org_id, cancel_reason, cancel_requested_at FROM runs
+                    SELECT id, org_id, cancel_reason, cancel_requested_at, dispatch_sequence FROM runs
                     WHERE cancel_requested_at IS NOT NULL AND cancel_sent_at IS NULL AND kind = 'action'
                     ORDER BY cancel_requested_at LIMIT %s FOR UPDATE SKIP LOCKED
                     """,
@@ -67,6 +67,7 @@ class Canceller:
             state=RunState.CANCELLED,
             attempt=0,
             at=datetime.now(UTC),
+            order=row.dispatch_sequence or 0,
             error=RunError(code="cancelled", message=row.cancel_reason),
         )
         try:

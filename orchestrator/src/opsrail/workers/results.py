@@ -14,7 +14,7 @@ from nats.js import api
 from prometheus_client import Counter
 from pydantic import ValidationError
 
-from opsrail.audit.refusals import Refusals
+from opsrail.audit import trail
 from opsrail.audit.trail import Entry
 from opsrail.db.engine import Database
 from opsrail.runs.log_order import LogPart
@@ -26,7 +26,7 @@ from opsrail.stream.hints import Hints
 from opsrail.workers.batch_pull import BatchPull
 from opsrail_sdk.bus import Bus
 from opsrail_sdk.contracts import subjects
-from opsrail_sdk.contracts.run import ArtifactStored, RunLog, RunStatus
+from opsrail_sdk.contracts.run import ArtifactStored, CommandRefused, RunLog, RunStatus
 
 log = structlog.get_logger()
 
@@ -50,13 +50,10 @@ class Results:
 
     name = "results"
 
-    def __init__(
-        self, database: Database, bus: Bus, hints: Hints, refusals: Refusals, *, keep_artifacts: timedelta
-    ) -> None:
+    def __init__(self, database: Database, bus: Bus, hints: Hints, *, keep_artifacts: timedelta) -> None:
         self._database = database
         self._bus = bus
         self._hints = hints
-        self._refusals = refusals
         self._keep = keep_artifacts
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -67,6 +64,7 @@ class Results:
                 subjects.run_status("*", "*"),
                 subjects.run_log("*", "*"),
                 subjects.run_artifact("*", "*"),
+                subjects.run_refused("*", "*"),
             ],
             ack_policy=api.AckPolicy.EXPLICIT,
             ack_wait=_ACK_WAIT.total_seconds(),
@@ -97,11 +95,13 @@ class Results:
 
     async def _write(self, batch: Sequence[Msg]) -> None:
         reports: defaultdict[RunKey, Reports] = defaultdict(Reports)
-        kept = [message for message in batch if await self._read(message, reports)]
+        refused: list[tuple[uuid.UUID, Entry]] = []
+        kept = [message for message in batch if await self._read(message, reports, refused)]
         if not kept:
             return
         async with self._database.raw_across() as connection:
             applied = await apply(connection, reports, keep=self._keep)
+            await trail.record_raw(connection, refused)
         await self._tell(applied)
         for message in kept:
             if message.metadata.sequence.stream in applied.early:
@@ -121,19 +121,21 @@ class Results:
             *(self._bus.publish_events(str(org_id), events) for org_id, events in applied.events.items() if events)
         )
 
-    async def _read(self, message: Msg, reports: defaultdict[RunKey, Reports]) -> bool:
+    async def _read(
+        self, message: Msg, reports: defaultdict[RunKey, Reports], refused: list[tuple[uuid.UUID, Entry]]
+    ) -> bool:
         """Whether the message could be understood. Organisation and run are those of the subject."""
         _, org, _, run, kind = message.subject.split(".")
         sequence = message.metadata.sequence.stream
         body = _without_nul(message.data)
         try:
+            if kind == "refused":
+                refused.append((uuid.UUID(org), _entry(run, CommandRefused.model_validate_json(body))))
+                return True
             report = reports[uuid.UUID(org), uuid.UUID(run)]
             if kind == "status":
                 repeated = message.metadata.num_delivered > 1
-                status = RunStatus.model_validate_json(body)
-                report.statuses.append(Seen(sequence, status, repeated))
-                if not repeated:
-                    self._note_refusal(uuid.UUID(org), run, status)
+                report.statuses.append(Seen(sequence, RunStatus.model_validate_json(body), repeated))
             elif kind == "log":
                 lines = RunLog.model_validate_json(body)
                 overdue = message.metadata.num_delivered > _EARLY_DELIVERIES
@@ -147,18 +149,17 @@ class Results:
             return False
         return True
 
-    def _note_refusal(self, org_id: uuid.UUID, run: str, status: RunStatus) -> None:
-        """An agent was sent a command whose capability does not hold: forged, altered, replayed or expired."""
-        if status.error is None or not status.error.code.startswith("capability_"):
-            return
-        refused = Entry(
-            actor=f"agent:{status.agent}",
-            verb="capability.refused",
-            target=f"run:{run}",
-            outcome="denied",
-            reason=f"{status.error.code}: {status.error.message}",
-        )
-        self._refusals.note(org_id, refused)
+
+def _entry(run: str, told: CommandRefused) -> Entry:
+    """An agent was sent a command that it may not carry out: forged, altered, expired or replayed."""
+    return Entry(
+        actor=f"agent:{told.agent}",
+        verb="capability.refused" if told.error.code.startswith("capability_") else "command.refused",
+        target=f"run:{run}",
+        outcome="denied",
+        reason=f"{told.error.code}: {told.error.message}",
+        detail={"instance": told.instance, "order": told.order},
+    )
 
 
 def _without_nul(body: bytes) -> Any:

@@ -19,7 +19,7 @@ def run_workers(container: Container) -> list[Worker]:
     return [
         Requests(database, bus, hints),
         Dispatcher(database, bus, hints, container.signer),
-        Results(database, bus, hints, container.refusals, keep_artifacts=container.settings.retention.artifacts),
+        Results(database, bus, hints, keep_artifacts=container.settings.retention.artifacts),
         Canceller(database, bus, hints),
         Recaller(database, bus, hints),
         Approvals(database, bus, hints, lifetime=container.settings.approvals.lifetime),

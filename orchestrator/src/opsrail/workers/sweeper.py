@@ -126,6 +126,7 @@ class Sweeper:
             state=RunState.INTERRUPTED,
             attempt=RunStatus.model_validate_json(stored.body).attempt if stored else 0,
             at=datetime.now(UTC),
+            order=row.dispatch_sequence,
             error=RunError(code=code, message=why),
         )
         try:

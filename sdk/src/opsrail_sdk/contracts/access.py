@@ -63,7 +63,8 @@ def _facts(manifest: Manifest, org: str) -> list[str]:
         agent, _, action = wanted.partition(".")
         facts.append(subjects.request(org, agent, action))
     if manifest.actions:
-        run = [subjects.run_status(org, "*"), subjects.run_log(org, "*"), subjects.run_artifact(org, "*")]
+        kinds = (subjects.run_status, subjects.run_log, subjects.run_artifact, subjects.run_refused)
+        run = [kind(org, "*") for kind in kinds]
         facts += [*run, *(_last(subjects.RUNS, subject) for subject in (run[0], subjects.run_cancel(org, "*")))]
         facts.append(f"$O.{subjects.artifacts_bucket(org)}.>")
     return facts

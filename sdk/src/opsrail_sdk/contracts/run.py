@@ -123,7 +123,8 @@ class RunRequest(Message):
 class ActionCommand(Message):
     """A governed order to an agent. ``capability`` proves that a decision was recorded for exactly this input."""
 
-    run_id: str
+    run_id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    """One token of a subject, whoever sent it."""
     org_id: str
     agent: AgentId
     action: VerbName
@@ -153,10 +154,28 @@ class RunStatus(Message):
     at: AwareDatetime
     agent: str | None = None
     instance: str | None = None
+    order: int | None = None
+    """Sequence in ``ACTIONS`` of the command that the run is held, or was ended, under; 0 where none was sent."""
     progress: float | None = Field(default=None, ge=0, le=1)
     message: str | None = None
     output: dict[str, Any] | None = None
     error: RunError | None = None
+
+
+class CommandRefused(Message):
+    """A command that an agent did not carry out. The run's status may be another's to write; this can always be told.
+
+    ``error.code`` is ``capability_replayed`` where the run is held, or was ended, under another command.
+    """
+
+    run_id: str
+    org_id: str
+    agent: AgentId
+    instance: str
+    order: int
+    """Sequence of the command in ``ACTIONS``."""
+    at: AwareDatetime
+    error: RunError
 
 
 class LogLine(Message):

@@ -13,7 +13,7 @@ REQUESTS = "REQUESTS"
 ACTIONS = "ACTIONS"
 """Work queue of governed commands (``opsrail.*.action.>``), read by agents."""
 RUNS = "RUNS"
-"""Stream of what happened to runs (``opsrail.*.run.>``): status, log, artifact, cancel."""
+"""Stream of what happened to runs (``opsrail.*.run.>``): status, log, artifact, refused, cancel."""
 
 STREAM_SUBJECTS = {
     EVENTS: "opsrail.*.event.>",
@@ -89,6 +89,11 @@ def run_log(org: str, run: str) -> str:
 def run_artifact(org: str, run: str) -> str:
     """Where stored artifacts of a run are announced."""
     return f"opsrail.{org}.run.{run}.artifact"
+
+
+def run_refused(org: str, run: str) -> str:
+    """Where an agent tells of a command for a run that it did not carry out."""
+    return f"opsrail.{org}.run.{run}.refused"
 
 
 def run_cancel(org: str, run: str) -> str:

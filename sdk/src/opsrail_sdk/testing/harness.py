@@ -186,6 +186,18 @@ class Orchestration:
             await subscription.unsubscribe()
         return FinishedRun(run_id, tuple(statuses), tuple(lines), tuple(artifacts))
 
+    async def told(self, subject: str) -> bytes:
+        """Wait for a message on a subject of ``RUNS``; the first.
+
+        Raises:
+            TimeoutError: none comes.
+        """
+        subscription = await self.bus.js.subscribe(subject, ordered_consumer=True)
+        try:
+            return (await subscription.next_msg(timeout=PATIENCE.total_seconds())).data
+        finally:
+            await subscription.unsubscribe()
+
     async def heartbeat(self, agent: str, *states: str) -> Heartbeat:
         """Wait for a heartbeat of the agent that says one of these states.
 
