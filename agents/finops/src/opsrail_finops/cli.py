@@ -104,7 +104,7 @@ def load(
 def forecast(
     horizon: Annotated[int, typer.Option(min=1, max=1000, help="Days ahead")] = 30,
     holidays: Annotated[str | None, typer.Option(help="Country whose holidays may differ, such as US or DE")] = None,
-    with_prophet: Annotated[bool, typer.Option(help="Let Prophet take part, when its package is installed")] = False,
+    with_prophet: Annotated[bool, typer.Option(help="Let Prophet take part; needs the extra `prophet`")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object with back-test and month end")] = False,
 ) -> None:
     """Read `date,cost` as CSV from stdin and print `date,mean,lo80,hi80,lo95,hi95`."""
@@ -115,9 +115,12 @@ def forecast(
     try:
         start, costs = read_costs(io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", newline=""))
         days = holidays_of(holidays, start, len(costs) + horizon + 31)
-        found = look_ahead(start, costs, horizon, holidays=days, extra=extra_methods(with_prophet=with_prophet))
+        extra = extra_methods(with_prophet=with_prophet)
+        found = look_ahead(start, costs, horizon, holidays=days, extra=extra)
     except (BadSeries, ValueError) as error:
         _fail(str(error))
+    for name in extra.keys() - found.errors.keys():
+        sys.stderr.write(f"note: {name} took no part, it needs more days\n")
     output = report(found)
     if as_json:
         sys.stdout.write(json.dumps(output.as_dict(), indent=1) + "\n")

@@ -92,7 +92,7 @@ def extra_methods(*, with_prophet: bool) -> Mapping[str, Method]:
     if not with_prophet:
         return {}
     if find_spec("prophet") is None:
-        raise ValueError("--with-prophet needs the package prophet: pip install prophet")
+        raise ValueError("--with-prophet needs Prophet: pip install 'opsrail-finops[prophet]'")
     from opsrail_finops.analysis.with_prophet import prophet  # noqa: PLC0415
 
     return {"prophet": prophet}

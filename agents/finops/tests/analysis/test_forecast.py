@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Callable
 from datetime import date, timedelta
 from importlib.util import find_spec
 from itertools import pairwise
@@ -20,10 +21,15 @@ from opsrail_finops.analysis.with_prophet import prophet
 from opsrail_finops.cli import app
 
 START = date(2026, 1, 5)
-WITH_PROPHET = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-)
-"""Prophet uses deprecated parts of pandas, and leaves its compiled model's process for the collector."""
+
+
+def needs_prophet(test: Callable[[], None]) -> Callable[[], None]:
+    """Prophet uses deprecated parts of pandas, and leaves its compiled model's process for the collector."""
+    ignored = pytest.mark.filterwarnings(
+        "ignore::DeprecationWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+    )
+    absent = find_spec("prophet") is None
+    return pytest.mark.skipif(absent, reason="an extra: pip install 'opsrail-finops[prophet]'")(ignored(test))
 
 
 def ordered(found: Forecast) -> bool:
@@ -173,23 +179,39 @@ def test_an_unknown_country_and_an_absent_package() -> None:
     assert run("date,cost\n2026-01-01,1\n", "--holidays", "XX")[0] == 2
 
 
-@WITH_PROPHET
-def test_prophet_takes_part_only_when_asked_and_installed() -> None:
-    days = "".join(f"{START + timedelta(days=at)},{100 + at % 7}\n" for at in range(60))
-    code, out, said = run("date,cost\n" + days, "--with-prophet", "--json")
-    if find_spec("prophet") is None:
-        assert (code, out) == (2, "")
-        assert "pip install prophet" in said
-        return
+def noisy_days(count: int) -> str:
+    random = np.random.default_rng(5)
+    days = (f"{START + timedelta(days=at)},{100 + at % 7 + random.normal(0, 1):.2f}" for at in range(count))
+    return "\n".join(["date,cost", *days])
+
+
+@pytest.mark.skipif(find_spec("prophet") is not None, reason="Prophet is installed")
+def test_prophet_that_is_not_installed_is_an_error() -> None:
+    code, out, said = run(noisy_days(30), "--with-prophet")
+    assert (code, out) == (2, "")
+    assert "pip install 'opsrail-finops[prophet]'" in said
+
+
+@pytest.mark.slow
+@needs_prophet
+def test_prophet_takes_part_only_when_asked() -> None:
+    code, out, said = run(noisy_days(60), "--with-prophet", "--json")
     answer = json.loads(out)
+    assert (code, said) == (0, "")
     assert "prophet" in answer["back_test"]["mean_absolute_error"]
     assert 0 <= answer["weights"]["prophet"] <= 1
-    plain = json.loads(run("date,cost\n" + days, "--json")[1])
+    plain = json.loads(run(noisy_days(60), "--json")[1])
     assert "prophet" not in plain["weights"]
 
 
-@pytest.mark.skipif(find_spec("prophet") is None, reason="Prophet is an extra: pip install prophet")
-@WITH_PROPHET
+@needs_prophet
+def test_prophet_that_had_too_few_days_is_said_to_take_no_part() -> None:
+    code, out, said = run(noisy_days(12), "--with-prophet")
+    assert (code, len(out.splitlines())) == (0, 31)
+    assert "note: prophet took no part" in said
+
+
+@needs_prophet
 def test_prophet_alone_follows_weekdays() -> None:
     days = calendar(START, 150)
     costs = 100.0 + 20 * (days.weekday[:120] < 5)
