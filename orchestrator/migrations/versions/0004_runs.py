@@ -73,7 +73,7 @@ def upgrade() -> None:
     op.execute("CREATE INDEX ix_runs_parent_id ON runs (parent_id) WHERE parent_id IS NOT NULL")
     # What each loop looks for is a handful of rows among millions, so each has its own partial index.
     op.execute(
-        "CREATE INDEX ix_runs_to_dispatch ON runs (available_at)"
+        "CREATE INDEX ix_runs_to_dispatch ON runs (org_id, agent, available_at)"
         " WHERE kind = 'action' AND state = 'queued' AND dispatched_at IS NULL"
     )
     op.execute("CREATE INDEX ix_runs_to_announce ON runs (updated_at) WHERE NOT announced")

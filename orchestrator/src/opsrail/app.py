@@ -143,7 +143,7 @@ async def _build(settings: Settings, closing: AsyncExitStack) -> Container:
         passwords=Passwords(settings.auth),
         signer=signer,
         hints=hints,
-        lane=Lane(database),
+        lane=Lane(database, hints),
         refusals=refusals,
         signatory=Signatory(database, sealer),
     )

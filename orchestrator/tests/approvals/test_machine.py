@@ -34,8 +34,8 @@ from opsrail.errors import OrchestratorError
 from opsrail.guards import service as guards
 from opsrail.policy import shipped
 from opsrail.policy.asker import Asker
-from opsrail.runs import outcomes, service
-from opsrail.runs.outcomes import Reports
+from opsrail.runs import making, outcomes, service
+from opsrail.runs.outcomes import Reports, Source
 from opsrail.runs.progress import Seen as SeenStatus
 from opsrail.runs.wish import Wish
 from opsrail.settings import DatabaseSettings, Settings
@@ -128,7 +128,7 @@ class Runs(RuleBasedStateMachine):
             correlation_id="c",
             concurrency_group="g" if number == 3 else None,
         )
-        created = self.within(lambda session: service.create(session, self.org, wish, asker))
+        created = self.within(lambda session: making.create(session, self.org, wish, asker))
         ident: uuid.UUID = created.run.id
         return ident
 
@@ -176,7 +176,7 @@ class Runs(RuleBasedStateMachine):
     def an_agent_says_anything(self, run: uuid.UUID, state: RunState) -> None:
         self.sequence += 1
         status = RunStatus(run_id=str(run), org_id=str(self.org), state=state, at=datetime.now(UTC), output={})
-        reports = {(self.org, run): Reports(statuses=[SeenStatus(self.sequence, status)])}
+        reports = {Source(self.org, "calc", run): Reports(statuses=[SeenStatus(self.sequence, status)])}
 
         async def work() -> None:
             async with self.database.raw_across() as connection:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from opsrail.errors import Invalid, NotFound
 from opsrail.policy.asker import Asker, with_implied
 from opsrail.policy.refusal import Denied
-from opsrail.runs.service import Created
+from opsrail.runs.making import Created
 from opsrail.runs.wish import Wish
 from opsrail.testing.orchestrator import Orchestrator
 from opsrail.testing.played_agent import PlayedAgent

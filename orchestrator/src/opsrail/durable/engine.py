@@ -27,7 +27,7 @@ from opsrail.durable.schedule import Entry
 from opsrail.durable.store import Call, Claimed, Settled, Store, Write
 from opsrail.errors import OrchestratorError
 from opsrail.policy.asker import Asker
-from opsrail.runs import service
+from opsrail.runs import making, service
 from opsrail.runs.service import QUEUE
 from opsrail.runs.wish import Wish
 from opsrail.settings import DatabaseSettings
@@ -43,6 +43,8 @@ MOST_HELD = 200
 MOST_OWNERS = 50
 """Processes that may die with a flow in hand before it is taken for what kills them."""
 _UNWIND_SECONDS = 5.0
+_GATHER_SECONDS = 0.01
+"""Between two looks for work, in which hints gather."""
 
 ENDED = Counter("opsrail_flows_total", "Flows that came to an end", ["flow", "state"])
 LET_GO = Counter("opsrail_flows_let_go_total", "Times that a flow was put down to wait")
@@ -103,6 +105,7 @@ class Flows:
                         self._free.clear()
                         await self._free.wait()
                     elif claimed == 0:
+                        await asyncio.sleep(_GATHER_SECONDS)
                         await work.wait(self._patience())
         finally:
             beating.cancel()
@@ -282,7 +285,7 @@ class _Holder:
         try:
             async with self._database.organisation(self._claimed.org_id) as session:
                 asker = Asker.named(wish.requested_by, via="flow")
-                created = await service.create(session, self._claimed.org_id, wish, asker)
+                created = await making.create(session, self._claimed.org_id, wish, asker)
             created.require_allowed()
         except OrchestratorError as error:
             raise StepFailed(f"{agent}.{action}", error.code, error.detail) from error

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from opsrail.durable.flows import Flow
 from opsrail.runs import repository
-from opsrail.runs.service import Created
+from opsrail.runs.making import Created
 from opsrail.runs.validation import check_json
 from opsrail_sdk.contracts.manifest import Risk
 from opsrail_sdk.contracts.run import RunState

@@ -11,8 +11,8 @@ from psycopg.rows import namedtuple_row
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import make_url
 
+from opsrail.batching import Batching
 from opsrail.db.engine import WORKER_ROLE
-from opsrail.durable.batching import Batching
 from opsrail.durable.flows import Registry
 from opsrail.durable.schedule import Entry
 from opsrail.runs.parents import RunKey, wake_parents
@@ -106,7 +106,8 @@ class Store:
             journals: dict[uuid.UUID, list[Entry]] = {row.id: [] for row in rows}
             if rows:
                 cursor = await connection.execute(_JOURNALS, (list(journals),))
-                for step in await cursor.fetchall():
+                steps: list[Any] = await cursor.fetchall()
+                for step in steps:
                     journals[step.run_id].append(Entry(*step[1:]))
         return [
             Claimed(

@@ -16,6 +16,7 @@ from opsrail.pagination import Cursor, Page, Paging, uuid_or_none
 from opsrail.policy.asker import Asker, Via
 from opsrail.problem import COMMON_RESPONSES
 from opsrail.runs import logs, repository, service, signals, waiting
+from opsrail.runs.making import Created
 from opsrail.runs.models import Run
 from opsrail.runs.repository import RunFilter
 from opsrail.runs.schemas import (
@@ -28,7 +29,6 @@ from opsrail.runs.schemas import (
     RunView,
     SignalSend,
 )
-from opsrail.runs.service import Created
 from opsrail.runs.wish import Wish
 from opsrail.stream import sse
 from opsrail_sdk.contracts.run import FINISHED, RunState
@@ -80,7 +80,6 @@ async def _create(
         traceparent=request.headers.get("traceparent"),
     )
     created = await services.lane.create(principal.org_id, wish, Asker.of(principal, via))
-    await service.notify(services.hints, principal.org_id, created.run.id)
     created.require_allowed()
     return created
 

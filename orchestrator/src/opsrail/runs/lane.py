@@ -13,15 +13,14 @@ from dataclasses import dataclass, field
 
 from psycopg.errors import DeadlockDetected
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from opsrail.db.engine import Database
-from opsrail.errors import OrchestratorError
 from opsrail.policy.asker import Asker
-from opsrail.policy.situation import Situation
-from opsrail.runs import service
-from opsrail.runs.service import Created
+from opsrail.runs import making
+from opsrail.runs.making import Created
+from opsrail.runs.service import QUEUE
 from opsrail.runs.wish import Wish
+from opsrail.stream.hints import Hints
 
 MOST_TOGETHER = 32
 MOST_TRANSACTIONS = 4
@@ -46,14 +45,15 @@ class _Queue:
 class Lane:
     """Makes the runs of one process's requests."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, hints: Hints) -> None:
         self._database = database
+        self._hints = hints
         self._queues: dict[uuid.UUID, _Queue] = {}
         self._room = asyncio.Semaphore(MOST_TRANSACTIONS)
         self._working: set[asyncio.Task[None]] = set()
 
     async def create(self, org_id: uuid.UUID, wish: Wish, asker: Asker) -> Created:
-        """As ``service.create``, committed."""
+        """As ``making.create``, committed, and the loops told."""
         asked = _Asked(wish, asker, asyncio.get_running_loop().create_future())
         queue = self._queues.setdefault(org_id, _Queue())
         queue.waiting.append(asked)
@@ -78,7 +78,7 @@ class Lane:
         """All in one transaction; where it fails for a reason that may be one wish's, each in its own."""
         try:
             async with self._database.organisation(org_id) as session:
-                made = await _decide(session, org_id, together)
+                made = await making.create_all(session, org_id, [(one.wish, one.asker) for one in together])
         except Exception as error:  # noqa: BLE001 (whatever it is, somebody waits for it)
             if len(together) > 1 and _may_be_of_one(error):
                 for one in together:
@@ -89,22 +89,14 @@ class Lane:
             return
         for one, result in zip(together, made, strict=True):
             _answer(one, result)
+        await self._tell(org_id, [one for one in made if isinstance(one, Created)])
 
-
-async def _decide(
-    session: AsyncSession, org_id: uuid.UUID, together: Sequence[_Asked]
-) -> list[Created | OrchestratorError]:
-    known: dict[tuple[str, str, str], Situation] = {}
-    made: list[Created | OrchestratorError] = []
-    for one in together:
-        what = (one.wish.agent, one.wish.action, one.asker.id)
-        if what not in known or one.wish.key is not None:
-            known[what] = await service.look(session, org_id, one.wish, one.asker)
-        try:
-            made.append(await service.create(session, org_id, one.wish, one.asker, known[what]))
-        except OrchestratorError as error:
-            made.append(error)
-    return made
+    async def _tell(self, org_id: uuid.UUID, made: Sequence[Created]) -> None:
+        """One hint wakes the loops for all."""
+        for ident in (ident for one in made for ident in one.stopping):
+            await self._hints.send(org_id, "run", ident)
+        if made:
+            await self._hints.send(org_id, QUEUE, made[-1].run.id)
 
 
 def _may_be_of_one(error: Exception) -> bool:

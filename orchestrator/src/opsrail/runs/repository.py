@@ -39,24 +39,39 @@ async def insert_once(session: AsyncSession, values: dict[str, Any]) -> tuple[Ru
     made = await session.scalar(statement)
     if made is not None:
         return made, True
-    same = select(Run).where(Run.org_id == values["org_id"], Run.request_key == values["request_key"])
-    return (await session.scalars(same)).one(), False
+    return await _of_key(session, values), False
 
 
-async def insert_decided(
-    session: AsyncSession, values: Mapping[str, Any], decision: Mapping[str, Any], entry: Mapping[str, Any]
-) -> tuple[Run, bool]:
-    """The run, its decision and its audit entry, all or none; and whether they are new, as in ``insert_once``."""
-    parameters = {**values, "input": _json(values["input"]), "error": _json(values.get("error"))}
-    parameters |= {"message": values.get("message"), "finished_at": values.get("finished_at")}
-    parameters |= {f"d_{name}": decision[name] for name in _DECISION_PLAIN}
-    parameters |= {f"d_{name}": _json(decision[name]) for name in _DECISION_JSON}
-    parameters |= {f"e_{name}": value for name, value in entry.items()}
-    made = await session.scalar(_INSERT_DECIDED, parameters)
-    if made is not None:
-        return Run(**values, **{name: None for name in _LATER if name not in values}, attempt=0), True
+@dataclass(frozen=True)
+class DecidedRun:
+    """Columns of a run, of the decision about it and of its audit entry."""
+
+    run: Mapping[str, Any]
+    decision: Mapping[str, Any]
+    entry: Mapping[str, Any]
+
+
+async def insert_decided(session: AsyncSession, rows: Sequence[DecidedRun]) -> list[Run]:
+    """The run of each, made with its decision and its audit entry; where its key is taken, the run that has it."""
+    given = [
+        {"place": place, **row.run}
+        | {f"d_{name}": row.decision[name] for name in _DECISION}
+        | {f"e_{name}": row.entry[name] for name in _ENTRY}
+        | {"e_detail": orjson.Fragment(row.entry["detail"])}
+        for place, row in enumerate(rows)
+    ]
+    made = set((await session.scalars(_INSERT_DECIDED, {"rows": orjson.dumps(given).decode()})).all())
+    return [
+        Run(**row.run, **{name: None for name in _LATER if name not in row.run}, attempt=0)
+        if row.run["id"] in made
+        else await _of_key(session, row.run)
+        for row in rows
+    ]
+
+
+async def _of_key(session: AsyncSession, values: Mapping[str, Any]) -> Run:
     same = select(Run).where(Run.org_id == values["org_id"], Run.request_key == values["request_key"])
-    return (await session.scalars(same)).one(), False
+    return (await session.scalars(same)).one()
 
 
 async def release(session: AsyncSession, run_id: uuid.UUID, decision_id: uuid.UUID) -> bool:
@@ -148,55 +163,64 @@ async def _ask_to_stop(session: AsyncSession, reason: str, *which: Any) -> list[
     return list((await session.scalars(statement)).all())
 
 
-def _json(value: Any) -> str | None:
-    return None if value is None else orjson.dumps(value).decode()
-
-
-_DECISION_PLAIN = (
+_DECISION = (
     "id",
     "agent",
     "action",
     "asker",
     "outcome",
     "reason",
+    "policies",
+    "obstacles",
     "approvals",
     "approver_role",
     "policy_version",
     "policy_digest",
+    "question",
     "seconds",
 )
-_DECISION_JSON = ("policies", "obstacles", "question")
-_LATER = ("output", "error", "progress", "message", "instance", "cancel_requested_at", "cancel_reason", "started_at")
-"""What a run that was just made has nothing of yet."""
+_ENTRY = ("actor", "verb", "target", "outcome", "reason", "decision_id", "correlation_id")
+_LATER = (
+    *("message", "error", "finished_at", "output", "progress", "instance"),
+    *("cancel_requested_at", "cancel_reason", "started_at"),
+)
+"""What a run that was just made may have nothing of yet."""
 
 _INSERT_DECIDED = text(
     """
-    WITH made AS (
+    WITH given AS MATERIALIZED (
+      SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS g(
+        place int, id uuid, org_id uuid, kind text, agent text, action text, state text, dry_run boolean, risk text,
+        input jsonb, error jsonb, message text, requested_by text, requested_at timestamptz, request_key text,
+        cause text, concurrency_group text, correlation_id text, traceparent text, parent_id uuid, decision_id uuid,
+        queued_at timestamptz, finished_at timestamptz, created_at timestamptz, available_at timestamptz,
+        updated_at timestamptz, d_id uuid, d_agent text, d_action text, d_asker text, d_outcome text, d_reason text,
+        d_policies jsonb, d_obstacles jsonb, d_approvals int, d_approver_role text, d_policy_version int,
+        d_policy_digest text, d_question jsonb, d_seconds real, e_actor text, e_verb text, e_target text,
+        e_outcome text, e_reason text, e_decision_id uuid, e_correlation_id text, e_detail jsonb)
+    ), made AS (
       INSERT INTO runs (id, org_id, kind, agent, action, state, dry_run, risk, input, error, message, requested_by,
                         requested_at, request_key, cause, concurrency_group, correlation_id, traceparent, parent_id,
                         decision_id, queued_at, finished_at, created_at, available_at, updated_at)
-      VALUES (:id, :org_id, :kind, :agent, :action, :state, :dry_run, :risk, CAST(:input AS jsonb),
-              CAST(:error AS jsonb), :message, :requested_by, :requested_at, :request_key, :cause,
-              :concurrency_group, :correlation_id, :traceparent, :parent_id, :decision_id, :queued_at, :finished_at,
-              :created_at, :available_at, :updated_at)
+      SELECT id, org_id, kind, agent, action, state, dry_run, risk, input, error, message, requested_by,
+             requested_at, request_key, cause, concurrency_group, correlation_id, traceparent, parent_id,
+             decision_id, queued_at, finished_at, created_at, available_at, updated_at
+      FROM given ORDER BY place
       ON CONFLICT (org_id, request_key) WHERE request_key IS NOT NULL DO NOTHING
-      RETURNING id, org_id, correlation_id
+      RETURNING id
     ), decided AS (
       INSERT INTO decisions (id, org_id, run_id, agent, action, asker, outcome, reason, policies, obstacles,
                              approvals, approver_role, policy_version, policy_digest, question, seconds,
                              correlation_id)
-      SELECT CAST(:d_id AS uuid), org_id, id, :d_agent, :d_action, :d_asker, :d_outcome, :d_reason,
-             CAST(:d_policies AS jsonb), CAST(:d_obstacles AS jsonb), CAST(:d_approvals AS int), :d_approver_role,
-             CAST(:d_policy_version AS int), :d_policy_digest, CAST(:d_question AS jsonb),
-             CAST(:d_seconds AS real), correlation_id
-      FROM made
+      SELECT d_id, org_id, id, d_agent, d_action, d_asker, d_outcome, d_reason, d_policies, d_obstacles, d_approvals,
+             d_approver_role, d_policy_version, d_policy_digest, d_question, d_seconds, correlation_id
+      FROM given JOIN made USING (id)
     ), told AS (
       INSERT INTO audit_entries (org_id, actor, verb, target, outcome, reason, decision_id, correlation_id, detail)
-      SELECT org_id, :e_actor, :e_verb, :e_target, :e_outcome, :e_reason, CAST(:e_decision_id AS uuid),
-             :e_correlation_id, CAST(:e_detail AS jsonb)
-      FROM made
+      SELECT org_id, e_actor, e_verb, e_target, e_outcome, e_reason, e_decision_id, e_correlation_id, e_detail
+      FROM given JOIN made USING (id) ORDER BY place
     )
     SELECT id FROM made
     """
 )
-"""One round trip instead of three, on the path of every wish."""
+"""One round trip for all wishes of a transaction."""

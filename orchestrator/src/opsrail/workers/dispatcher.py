@@ -34,7 +34,9 @@ log = structlog.get_logger()
 
 CAPABILITY_LIFETIME = timedelta(hours=20)
 """Must end before a rotated signing key stops verifying, one day; see ``signing.VERIFIES_AFTER_ROTATION``."""
-_BATCH = 200
+_OF_ONE_AGENT = 200
+"""Runs of an agent taken together; no flood of one holds up another's."""
+_TOGETHER = 1000
 
 DISPATCHED = Counter("opsrail_runs_dispatched_total", "Commands published")
 WAITED = Histogram(
@@ -56,7 +58,7 @@ class Dispatcher:
         self._signer = signer
 
     async def run(self, stop: asyncio.Event) -> None:
-        await rounds(self._hints, stop, self.round, full=_BATCH, rest=0)
+        await rounds(self._hints, stop, self.round, full=_OF_ONE_AGENT, rest=0.01)
 
     async def round(self) -> int:
         """Dispatch up to a batch; how many rows there were."""
@@ -127,21 +129,8 @@ class Dispatcher:
 async def _take(connection: psycopg.AsyncConnection) -> Sequence[Any]:
     async with connection.cursor(row_factory=namedtuple_row) as cursor:
         await cursor.execute(
-            """
-            SELECT id, org_id, kind, agent, action, state, input, dry_run, decision_id, correlation_id, traceparent,
-                   requested_by, requested_at, cause, parent_id, attempt, message, error, updated_at, announced,
-                   generation, clock_timestamp() - available_at AS waited
-            FROM runs r
-            WHERE kind = 'action' AND state = 'queued' AND dispatched_at IS NULL AND cancel_requested_at IS NULL
-              AND available_at <= now()
-              AND EXISTS (SELECT FROM agents a
-                          WHERE a.org_id = r.org_id AND a.id = r.agent AND a.enabled AND NOT a.removing)
-              AND EXISTS (SELECT FROM decisions d WHERE d.id = r.decision_id AND d.org_id = r.org_id
-                                                    AND d.run_id = r.id AND d.outcome = 'permit')
-              AND NOT EXISTS (SELECT FROM kill_switches k WHERE k.org_id = r.org_id AND k.agent IN (r.agent, '*'))
-            ORDER BY available_at LIMIT %s FOR UPDATE OF r SKIP LOCKED
-            """,
-            (_BATCH,),
+            _WAITING,
+            {"of_one": _OF_ONE_AGENT, "together": _TOGETHER},
         )
         return await cursor.fetchall()
 
@@ -158,3 +147,36 @@ async def _mark(
         """,
         (announced, list(ids), list(sequences)),
     )
+
+
+_WAITING = """
+    WITH RECURSIVE seen AS (
+      (SELECT org_id, agent FROM runs
+       WHERE kind = 'action' AND state = 'queued' AND dispatched_at IS NULL ORDER BY org_id, agent LIMIT 1)
+      UNION ALL
+      SELECT further.org_id, further.agent FROM seen CROSS JOIN LATERAL (
+        SELECT r.org_id, r.agent FROM runs r
+        WHERE r.kind = 'action' AND r.state = 'queued' AND r.dispatched_at IS NULL
+          AND (r.org_id, r.agent) > (seen.org_id, seen.agent) ORDER BY r.org_id, r.agent LIMIT 1) further
+    ), working AS (
+      SELECT org_id, agent FROM seen s
+      WHERE EXISTS (SELECT FROM agents a
+                    WHERE a.org_id = s.org_id AND a.id = s.agent AND a.enabled AND NOT a.removing)
+        AND NOT EXISTS (SELECT FROM kill_switches k WHERE k.org_id = s.org_id AND k.agent IN (s.agent, '*'))
+      ORDER BY random()
+    )
+    SELECT taken.* FROM working CROSS JOIN LATERAL (
+      SELECT id, org_id, kind, agent, action, state, input, dry_run, decision_id, correlation_id, traceparent,
+             requested_by, requested_at, cause, parent_id, attempt, message, error, updated_at, announced,
+             generation, clock_timestamp() - available_at AS waited
+      FROM runs r
+      WHERE r.org_id = working.org_id AND r.agent = working.agent
+        AND kind = 'action' AND state = 'queued' AND dispatched_at IS NULL AND cancel_requested_at IS NULL
+        AND available_at <= now()
+        AND EXISTS (SELECT FROM decisions d WHERE d.id = r.decision_id AND d.org_id = r.org_id
+                                              AND d.run_id = r.id AND d.outcome = 'permit')
+      ORDER BY available_at LIMIT %(of_one)s FOR UPDATE OF r SKIP LOCKED
+    ) taken LIMIT %(together)s
+"""
+"""Agents that have something waiting are found by leaping from one to the next in the index, so what waits for an
+agent that is off or killed is never read, however much it is."""

@@ -18,8 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from opsrail.db.engine import Database
 from opsrail.errors import OrchestratorError
 from opsrail.policy.asker import Asker
-from opsrail.runs import service
-from opsrail.runs.service import Created
+from opsrail.runs import making, service
+from opsrail.runs.making import Created
 from opsrail.runs.wish import Wish
 from opsrail.stream.hints import Hints
 from opsrail.workers.batch_pull import BatchPull
@@ -154,7 +154,7 @@ async def _create_one(session: AsyncSession, asked: _Asked) -> Created:
     await session.execute(text("SELECT set_config('app.org_id', :org, true)"), {"org": str(asked.org_id)})
     try:
         asker = Asker.named(asked.wish.requested_by, via="bus")
-        return await service.create(session, asked.org_id, asked.wish, asker)
+        return await making.create(session, asked.org_id, asked.wish, asker)
     except OrchestratorError as error:
         log.info("requests.failed", agent=asked.wish.agent, action=asked.wish.action, code=error.code)
         detail = {"errors": [{"field": item.field, "message": item.message} for item in error.errors]}

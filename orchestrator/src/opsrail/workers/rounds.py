@@ -11,7 +11,7 @@ POLL_SECONDS = 1.0
 
 
 async def rounds(
-    hints: Hints, stop: asyncio.Event, take: Callable[[], Awaitable[int]], *, full: int, rest: float = 0.05
+    hints: Hints, stop: asyncio.Event, take: Callable[[], Awaitable[int]], *, full: int, rest: float = 0.25
 ) -> None:
     """Call ``take`` until ``stop``: again at once after a full batch, else when a hint or the poll comes.
 

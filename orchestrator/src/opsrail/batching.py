@@ -1,4 +1,4 @@
-"""Many small writes as few statements: what comes while one statement is under way travels with the next."""
+"""Many small writes as few: what comes while one is under way travels with the next."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
