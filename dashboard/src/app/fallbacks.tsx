@@ -1,6 +1,7 @@
 import { Link, useRouter, type ErrorComponentProps } from "@tanstack/react-router";
 
-import { Empty, ProblemNotice } from "@/components/feedback";
+import { ProblemNotice } from "@/components/feedback";
+import { Doorway } from "@/components/shell/doorway";
 
 export function RouteProblem({ error }: ErrorComponentProps) {
   const router = useRouter();
@@ -9,15 +10,11 @@ export function RouteProblem({ error }: ErrorComponentProps) {
 
 export function NotFound() {
   return (
-    <Empty
-      title="There is no such page"
-      action={
-        <Link to="/" className="text-accent underline">
-          Go to the overview
-        </Link>
-      }
-    >
-      The address may be old, or what it named is gone.
-    </Empty>
+    <Doorway title="There is no such page">
+      <p className="text-sm text-soft">The address may be old, or what it named is gone.</p>
+      <Link to="/" className="text-sm text-accent underline">
+        Go to the overview
+      </Link>
+    </Doorway>
   );
 }

@@ -1,6 +1,7 @@
 import type { ReactNode } from "react";
 
 import { cx } from "./cx";
+import { useTitle } from "./use-title";
 
 export function Card({
   title,
@@ -37,6 +38,7 @@ export function PageHeader({
   children?: ReactNode;
   actions?: ReactNode;
 }) {
+  useTitle(typeof title === "string" ? title : null);
   return (
     <div className="mb-4 flex flex-wrap items-start justify-between gap-3">
       <div className="min-w-0">

@@ -37,19 +37,26 @@ export function FilterBar({
               options={options}
             />
           ) : (
-            <Input
+            <label
               key={`${name} ${values[name] ?? ""}`}
-              aria-label={label}
-              title={label}
-              type={type}
-              placeholder={placeholder}
-              className={className}
-              defaultValue={values[name] ?? ""}
-              onKeyDown={(event) => event.key === "Enter" && set(name, event.currentTarget.value.trim())}
-              onBlur={(event) =>
-                event.target.value.trim() !== (values[name] ?? "") && set(name, event.target.value.trim())
+              className={
+                type === "text" ? "contents" : "flex min-w-0 flex-wrap items-center gap-x-2 text-xs text-soft"
               }
-            />
+            >
+              {type !== "text" && label}
+              <Input
+                aria-label={label}
+                title={label}
+                type={type}
+                placeholder={placeholder}
+                className={className}
+                defaultValue={values[name] ?? ""}
+                onKeyDown={(event) => event.key === "Enter" && set(name, event.currentTarget.value.trim())}
+                onBlur={(event) =>
+                  event.target.value.trim() !== (values[name] ?? "") && set(name, event.target.value.trim())
+                }
+              />
+            </label>
           ),
       )}
       {clear && Object.values(values).some(Boolean) && (

@@ -8,12 +8,19 @@ import { Modal } from "./modal";
 export function FormDialog({
   title,
   verb,
+  back = "Close",
+  danger = false,
+  ready = true,
   send,
   onClose,
   children,
 }: {
   title: string;
   verb: string;
+  /** On the button that leaves without sending. */
+  back?: string;
+  danger?: boolean;
+  ready?: boolean;
   send: (form: FormData) => Promise<unknown>;
   onClose: () => void;
   children: ReactNode;
@@ -38,8 +45,8 @@ export function FormDialog({
         {children}
         {error !== null && <ProblemNotice error={error} compact />}
         <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>Close</Button>
-          <Button type="submit" variant="primary" busy={busy}>
+          <Button onClick={onClose}>{back}</Button>
+          <Button type="submit" variant={danger ? "danger" : "primary"} busy={busy} disabled={!ready}>
             {verb}
           </Button>
         </div>

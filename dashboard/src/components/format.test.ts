@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { bytes, duration, span, words } from "./format";
+import { bytes, duration, exact, relative, span, words } from "./format";
 
 test.each([
   [0, "0 B"],
@@ -26,3 +26,16 @@ test.each([
 ])("%s as a duration", (iso, text) => expect(duration(iso)).toBe(text));
 
 test("names as headings", () => expect(words("api_url")).toBe("API URL"));
+
+test.each([
+  ["2026-11-21T10:00:00Z", "now"],
+  ["2026-11-21T10:59:00Z", "in 59 min."],
+  ["2026-11-23T09:00:00Z", "in 47 hr."],
+  ["2026-11-23T10:00:00Z", "in 2 days"],
+  ["2026-11-20T04:00:00Z", "30 hr. ago"],
+])("%s from a Saturday at ten", (iso, text) =>
+  expect(relative(iso, Date.parse("2026-11-21T10:00:00Z"))).toBe(text),
+);
+
+test("an exact time says its zone", () =>
+  expect(exact("2026-11-21T10:00:00Z")).toMatch(/(UTC|GMT|[A-Z]{2,5})/));

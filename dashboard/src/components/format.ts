@@ -1,10 +1,12 @@
 /** Times, durations and sizes as people read them. */
 
-const RELATIVE = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" });
+const NOW = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" });
+/** Numbers only: a span of days is no "tomorrow", which goes by the calendar. */
+const RELATIVE = new Intl.RelativeTimeFormat(undefined, { numeric: "always", style: "short" });
 const STEPS: [limit: number, seconds: number, unit: Intl.RelativeTimeFormatUnit][] = [
   [60, 1, "second"],
   [3600, 60, "minute"],
-  [86_400, 3600, "hour"],
+  [86_400 * 2, 3600, "hour"],
   [86_400 * 30, 86_400, "day"],
   [86_400 * 365, 86_400 * 30, "month"],
   [Infinity, 86_400 * 365, "year"],
@@ -14,12 +16,25 @@ const STEPS: [limit: number, seconds: number, unit: Intl.RelativeTimeFormatUnit]
 export function relative(iso: string, now: number): string {
   const seconds = (Date.parse(iso) - now) / 1000;
   const step = STEPS.find(([limit]) => Math.abs(seconds) < limit);
-  return step ? RELATIVE.format(Math.trunc(seconds / step[1]), step[2]) : iso;
+  if (!step) return iso;
+  const amount = Math.trunc(seconds / step[1]);
+  return (amount === 0 ? NOW : RELATIVE).format(amount, step[2]);
 }
 
-/** Full local date and time with seconds. */
+const EXACT = new Intl.DateTimeFormat(undefined, {
+  year: "numeric",
+  month: "short",
+  day: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+  timeZoneName: "short",
+});
+
+/** Full local date and time with seconds and zone. */
 export function exact(iso: string): string {
-  return new Date(iso).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  return EXACT.format(new Date(iso));
 }
 
 /** Local time of day with milliseconds, as `04:00:07.120`. */

@@ -63,7 +63,7 @@ function Node({ value, depth, name }: { value: Json; depth: number; name?: strin
   if (depth === 0) return children;
   return (
     <details open={depth <= DEEP && entries.length <= MANY}>
-      <summary className="select-none">
+      <summary className="min-h-6 select-none">
         {key}
         <span className="text-soft">{list ? `[${entries.length}]` : `{${entries.length}}`}</span>
       </summary>

@@ -36,7 +36,7 @@ export function Table<Row>({
                 key={column.header}
                 scope="col"
                 className={cx(
-                  "px-3 py-2 font-medium whitespace-nowrap sm:px-4",
+                  "px-2 py-2 font-medium whitespace-nowrap first:pl-3 last:pr-3 sm:px-4 sm:first:pl-4 sm:last:pr-4",
                   hidden(column),
                   column.numeric && "text-right",
                 )}
@@ -53,7 +53,7 @@ export function Table<Row>({
                 <td
                   key={column.header}
                   className={cx(
-                    "px-3 py-2 align-middle sm:px-4",
+                    "px-2 py-2 align-middle first:pl-3 last:pr-3 sm:px-4 sm:first:pl-4 sm:last:pr-4",
                     hidden(column),
                     column.numeric && "text-right tabular-nums whitespace-nowrap",
                     column.grow ? "w-full max-w-0 min-w-28 truncate" : "whitespace-nowrap",

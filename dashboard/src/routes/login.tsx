@@ -1,18 +1,20 @@
-import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { createFileRoute, redirect, useRouter } from "@tanstack/react-router";
+import { useQuery } from "@tanstack/react-query";
+import { createFileRoute, redirect } from "@tanstack/react-router";
 import { KeyRound, LogIn } from "lucide-react";
 import { useState, type FormEvent } from "react";
 
+import { api } from "@/api/client";
 import { logIn, loginOptionsQuery, resume } from "@/api/login";
-import { meQuery } from "@/api/me";
 import { Problem } from "@/api/problem";
 import { endSession, expectLogin, lastEnding, session, startSession } from "@/api/session";
+import type { Me } from "@/api/types";
+import { useEnter } from "@/app/use-enter";
 import { Button, buttonClass } from "@/components/button";
 import { ProblemNotice } from "@/components/feedback";
 import { Field, Input } from "@/components/field";
-import { Logo } from "@/components/shell/logo";
+import { Doorway } from "@/components/shell/doorway";
 
-type Search = { to?: string; organisation?: string };
+type Search = { to?: string; organisation?: string; refused?: string };
 
 export const Route = createFileRoute("/login")({
   validateSearch: (search: Record<string, unknown>): Search => ({
@@ -20,6 +22,7 @@ export const Route = createFileRoute("/login")({
     ...(typeof search.organisation === "string" && search.organisation
       ? { organisation: search.organisation }
       : {}),
+    ...(typeof search.refused === "string" ? { refused: search.refused } : {}),
   }),
   beforeLoad: async ({ search }) => {
     await resume();
@@ -29,63 +32,48 @@ export const Route = createFileRoute("/login")({
 });
 
 function LoginPage() {
-  const { to, organisation } = Route.useSearch();
-  const router = useRouter();
-  const queryClient = useQueryClient();
-  const [busy, setBusy] = useState<"person" | "token" | null>(null);
-  const [error, setError] = useState<unknown>(null);
-  const enter = async (how: "person" | "token", begin: () => Promise<unknown>) => {
-    setBusy(how);
-    setError(null);
-    queryClient.clear();
-    try {
-      await begin();
-      await router.navigate({ to: to ?? "/", replace: true });
-    } catch (problem) {
-      setError(problem);
-    } finally {
-      setBusy(null);
-    }
-  };
+  const { to = "/", organisation, refused } = Route.useSearch();
+  const person = useEnter(to, logIn);
+  const token = useEnter(to, logInWithToken);
+  const error = person.error ?? token.error;
   return (
-    <main className="grid min-h-dvh place-items-center p-4">
-      <div className="w-full max-w-sm">
-        <div className="mb-5 flex justify-center">
-          <Logo />
-        </div>
-        <div className="panel flex flex-col gap-4 p-5">
-          <h1 className="text-base font-semibold">Sign in</h1>
-          {lastEnding() === "expired" && error === null && (
-            <p role="status" className="rounded-md bg-warn-tint px-3 py-2 text-sm text-warn">
-              Your session is no longer accepted. Sign in again.
-            </p>
-          )}
-          {error !== null && <ProblemNotice error={error} compact />}
-          <PersonForm
-            organisation={organisation}
-            busy={busy === "person"}
-            submit={(body) => void enter("person", () => logIn(body))}
-          />
-          <Providers organisation={organisation} to={to ?? "/"} />
-          <TokenForm
-            busy={busy === "token"}
-            submit={(value) =>
-              void enter("token", async () => {
-                startSession(value);
-                await queryClient.fetchQuery(meQuery).catch((problem: unknown) => {
-                  endSession("signed-out");
-                  throw refusedToken(problem);
-                });
-              })
-            }
-          />
-        </div>
-        <p className="mt-4 text-center text-xs text-soft">
+    <Doorway
+      title="Sign in"
+      foot={
+        <>
           The first token is in the file <code className="font-mono">admin.token</code> of the data folder,
           which <code className="font-mono">make up</code> names.
-        </p>
-      </div>
-    </main>
+        </>
+      }
+    >
+      {error !== null ? (
+        <ProblemNotice error={error} compact />
+      ) : refused !== undefined ? (
+        <ProblemNotice error={refusedByProvider(refused)} compact />
+      ) : (
+        lastEnding() === "expired" && (
+          <p role="status" className="rounded-md bg-warn-tint px-3 py-2 text-sm text-warn">
+            Your session is no longer accepted. Sign in again.
+          </p>
+        )
+      )}
+      <PersonForm
+        organisation={organisation}
+        busy={person.isPending}
+        submit={(body) => {
+          token.reset();
+          person.mutate(body);
+        }}
+      />
+      <Providers organisation={organisation} to={to} />
+      <TokenForm
+        busy={token.isPending}
+        submit={(value) => {
+          person.reset();
+          token.mutate(value);
+        }}
+      />
+    </Doorway>
   );
 }
 
@@ -184,6 +172,17 @@ function TokenForm({ busy, submit }: { busy: boolean; submit: (value: string) =>
   );
 }
 
+/** @throws Problem where the orchestrator does not take the token; it is forgotten then. */
+async function logInWithToken(value: string): Promise<void> {
+  startSession(value);
+  try {
+    await api.get<Me>("/me");
+  } catch (problem) {
+    endSession("signed-out");
+    throw refusedToken(problem);
+  }
+}
+
 function refusedToken(problem: unknown): unknown {
   if (!(problem instanceof Problem) || problem.status !== 401) return problem;
   return new Problem({
@@ -192,5 +191,18 @@ function refusedToken(problem: unknown): unknown {
     title: "Not signed in",
     detail: "This token is unknown, revoked or expired.",
     correlationId: problem.correlationId,
+  });
+}
+
+/** Why an identity provider's way back ended here, as the orchestrator says in the address. */
+function refusedByProvider(code: string): Problem {
+  return new Problem({
+    status: 401,
+    code,
+    title: "Not signed in",
+    detail:
+      code === "login_rejected"
+        ? "The identity provider does not vouch for you here. Try again, or ask an administrator of the organisation."
+        : "The identity provider cannot be reached. Try again later.",
   });
 }

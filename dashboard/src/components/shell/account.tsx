@@ -1,6 +1,7 @@
 /** Who is signed in, and where: leads to the account, and to the other organisations that the login opens. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useRouter } from "@tanstack/react-router";
+import { CircleUser } from "lucide-react";
 import { useState } from "react";
 
 import { sessionQuery, switchOrganisation } from "@/api/login";
@@ -27,10 +28,12 @@ export function Account() {
     <span className="flex min-w-0 items-center gap-2 text-xs text-soft">
       <Link
         to="/account"
-        className="hidden max-w-44 truncate hover:text-text hover:underline sm:inline"
-        title={`${data.principal}, scopes: ${data.scopes.join(", ")}`}
+        aria-label={`Account of ${data.name}`}
+        title={`${data.name}: ${data.principal}, scopes: ${data.scopes.join(", ")}`}
+        className="inline-flex h-8 min-w-8 shrink-0 items-center justify-center gap-1.5 rounded-md hover:bg-hover hover:text-text sm:px-2"
       >
-        {data.name}
+        <CircleUser className="size-4 shrink-0" aria-hidden />
+        <span className="hidden max-w-44 truncate sm:inline">{data.name}</span>
       </Link>
       {data.organisations.length > 1 ? (
         <select

@@ -5,6 +5,7 @@ import { useEffect, useRef, useState, type ReactNode } from "react";
 import { signOut } from "@/api/login";
 import { chooseTheme, useTheme } from "@/app/theme";
 import { StoppedBanner } from "@/features/guards/components/stopped-banner";
+import { AwayBanner } from "@/features/stream/away-banner";
 import { StreamIndicator } from "@/features/stream/stream-indicator";
 
 import { Button } from "../button";
@@ -56,6 +57,7 @@ export function Shell({ children }: { children: ReactNode }) {
             </div>
           </div>
         </header>
+        <AwayBanner />
         <StoppedBanner />
         <main
           id="content"

@@ -25,13 +25,15 @@ type Noun = "runs" | "agents" | "artifacts" | "approvals" | "decisions";
 export type StreamSnapshot = {
   state: StreamState;
   problem: Problem | null;
+  /** Since when the line is broken, in milliseconds; null while it is not. */
+  awaySince: number | null;
   /** Newest first, at most 500. */
   events: readonly CloudEvent[];
   /** How many came since this tab connected. */
   total: number;
 };
 
-const NOTHING: StreamSnapshot = { state: "connecting", problem: null, events: [], total: 0 };
+const NOTHING: StreamSnapshot = { state: "connecting", problem: null, awaySince: null, events: [], total: 0 };
 
 class StreamStore {
   private snapshot: StreamSnapshot = NOTHING;
@@ -58,7 +60,8 @@ class StreamStore {
       signal: abort.signal,
       onMessage: (message) => this.take(message, queryClient),
       onState: (state, problem) => {
-        this.set({ state, problem: problem ?? null });
+        const awaySince = state === "retrying" ? (this.snapshot.awaySince ?? Date.now()) : null;
+        this.set({ state, problem: problem ?? null, awaySince });
         // What changed while the line was down was not said; look again.
         if (state === "open" && opened) void queryClient.invalidateQueries();
         opened ||= state === "open";

@@ -13,6 +13,7 @@ import { Paged } from "@/components/paged";
 import { Tag } from "@/components/state-badge";
 import { Table, type Column } from "@/components/table";
 import { Ago } from "@/components/time";
+import { browserName } from "@/features/people/browser-name";
 import { endOwnSession, sessionsQuery } from "@/features/people/api/people";
 
 export const Route = createFileRoute("/_signed-in/account")({ component: Account });
@@ -31,7 +32,7 @@ function Account() {
           <Facts
             items={[
               ["Organisation", data.org],
-              ["Roles", data.roles.join(", ") || "none"],
+              ["Roles", data.roles.join(", ") || "none of a person’s: a token has scopes alone"],
               ["Scopes", data.scopes.join(", ")],
               ["Id", data.principal],
               ["Person", data.person ?? "none; a token or machine of nobody cannot approve"],
@@ -65,7 +66,7 @@ function Sessions() {
       grow: true,
       cell: (row) => (
         <span title={row.user_agent}>
-          {row.user_agent || "unknown"} {row.current && <Tag tone="ok">this one</Tag>}
+          {row.current && <Tag tone="ok">this one</Tag>} {browserName(row.user_agent)}
         </span>
       ),
     },
@@ -77,7 +78,7 @@ function Sessions() {
       cell: (row) =>
         !row.current && (
           <ConfirmButton
-            title="End this session?"
+            question="End this session?"
             verb="End"
             act={() =>
               endOwnSession(row.id).then(() =>

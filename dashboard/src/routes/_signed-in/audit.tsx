@@ -27,8 +27,8 @@ const FIELDS: readonly FilterField[] = [
     ],
   },
   { name: "correlation_id", label: "Correlation id", className: "sm:max-w-56" },
-  { name: "since", label: "Since (local time)", type: "datetime-local", className: "sm:max-w-52" },
-  { name: "until", label: "Until (local time)", type: "datetime-local", className: "sm:max-w-52" },
+  { name: "since", label: "Since", type: "datetime-local", className: "sm:w-52" },
+  { name: "until", label: "Until", type: "datetime-local", className: "sm:w-52" },
 ];
 const CHAIN: FilterField = {
   name: "chain",

@@ -9,7 +9,7 @@ import { FilterBar } from "@/components/filter-bar";
 import { Paged } from "@/components/paged";
 import { Table, type Column } from "@/components/table";
 import { Ago } from "@/components/time";
-import { Who } from "@/components/who";
+import { Told, Who } from "@/components/who";
 import { agentsQuery } from "@/features/agents/api/list-agents";
 import { decisionsQuery } from "@/features/decisions/api/list-decisions";
 import { DecisionDrawer } from "@/features/decisions/components/decision-drawer";
@@ -102,7 +102,9 @@ const columns = (select: (row: Decision) => void, selected?: string): Column<Dec
     grow: true,
     wide: true,
     cell: (row) => (
-      <span className="text-soft">{[row.reason, ...row.obstacles].filter(Boolean).join("; ")}</span>
+      <span className="text-soft">
+        <Told text={[row.reason, ...row.obstacles].filter(Boolean).join("; ")} />
+      </span>
     ),
   },
   { header: "Asked by", wide: true, cell: (row) => <Who id={row.asker} /> },

@@ -64,7 +64,7 @@ function Events() {
           name="correlation_id"
           aria-label="Correlation id"
           placeholder="Correlation id"
-          className="sm:max-w-72"
+          className="sm:max-w-56"
           defaultValue={filter.correlation_id}
         />
         <Button type="submit">Filter</Button>

@@ -13,6 +13,7 @@ import { Paged } from "@/components/paged";
 import { Tag } from "@/components/state-badge";
 import { Table, type Column } from "@/components/table";
 import { Ago } from "@/components/time";
+import { Who } from "@/components/who";
 import { useNow } from "@/components/use-now";
 import { revokeToken } from "@/features/tokens/api/change-tokens";
 import { tokensQuery } from "@/features/tokens/api/list-tokens";
@@ -65,7 +66,7 @@ function TokenList() {
         <Tag tone={token.scopes.includes("admin") ? "warn" : "idle"}>{token.scopes.join(", ")}</Tag>
       ),
     },
-    { header: "Made by", wide: true, cell: (token) => <span className="text-soft">{token.created_by}</span> },
+    { header: "Made by", wide: true, cell: (token) => <Who id={token.created_by} /> },
     { header: "Created", numeric: true, wide: true, cell: (token) => <Ago at={token.created_at} /> },
     {
       header: "Last used",
@@ -90,7 +91,7 @@ function TokenList() {
       header: "Revoke",
       cell: (token) => (
         <ConfirmButton
-          title={`Revoke “${token.name}”?`}
+          question={`Revoke “${token.name}”?`}
           verb="Revoke"
           aria-label={`Revoke ${token.name}`}
           act={() =>

@@ -3,7 +3,7 @@
 import hmac
 import uuid
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import APIRouter, Query, Request, status
 from fastapi.responses import RedirectResponse
@@ -14,9 +14,9 @@ from opsrail.auth import cookies, login, provisioning, sessions
 from opsrail.auth.address import Caller, caller_of
 from opsrail.auth.dependencies import Anybody, Services
 from opsrail.auth.models import IdentityProvider
-from opsrail.auth.oidc import FLOW_LIFETIME, Flow, Provider, refused
+from opsrail.auth.oidc import FLOW_LIFETIME, Flow, Provider, ProviderFailed, refused
 from opsrail.container import Container, container_of
-from opsrail.errors import NotFound, Unauthenticated
+from opsrail.errors import NotFound, OrchestratorError, Unauthenticated
 from opsrail.pagination import uuid_or_none
 from opsrail.problem import COMMON_RESPONSES, response_docs
 
@@ -38,7 +38,10 @@ async def start(
 ) -> RedirectResponse:
     """Send the browser to the identity provider."""
     row = await _enabled(services, provider_id)
-    url, flow = await (await _provider(services, request, row)).begin(next if _is_ours(next) else "/")
+    try:
+        url, flow = await (await _provider(services, request, row)).begin(next if _is_ours(next) else "/")
+    except ProviderFailed as error:
+        return _told(request, error)
     answer = RedirectResponse(url, status.HTTP_303_SEE_OTHER)
     answer.set_cookie(
         COOKIE,
@@ -82,12 +85,21 @@ async def callback(
             await login.note(session, row.org_id, user_id, "login.succeeded", caller, method=f"oidc:{row.name}")
     except Unauthenticated as error:
         _note_failure(services, row, caller, error)
-        raise
+        return _told(request, error)
+    except ProviderFailed as error:
+        return _told(request, error)
     services.authenticator.forget(user_id)
     answer = RedirectResponse(flow.next, status.HTTP_303_SEE_OTHER)
     cookies.set_session(answer, request, services.settings, opened.cookie)
     answer.delete_cookie(COOKIE, path=f"/v1/oidc/{row.id}")
     return answer
+
+
+def _told(request: Request, error: OrchestratorError) -> RedirectResponse:
+    """To the login page, which says it to a person; who asks for no page gets the problem itself."""
+    if "text/html" not in request.headers.get("accept", ""):
+        raise error
+    return RedirectResponse(f"/login?{urlencode({'refused': error.code})}", status.HTTP_303_SEE_OTHER)
 
 
 async def _enabled(services: Container, text: str) -> IdentityProvider:

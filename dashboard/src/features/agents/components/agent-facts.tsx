@@ -1,4 +1,6 @@
 /** What an agent is and wants, from its manifest; and who of it lives, from its heartbeats. */
+import { Fragment } from "react";
+
 import type { Agent } from "@/api/types";
 import { Card, Facts } from "@/components/card";
 import { duration, words } from "@/components/format";
@@ -108,10 +110,20 @@ function Lines({ lines }: { lines: string[] }) {
   return (
     <ul>
       {lines.map((line) => (
-        <li key={line} className="text-xs leading-5 break-all">
-          {line}
+        <li key={line} className="text-xs leading-5 [overflow-wrap:anywhere]">
+          <BreakAtDots text={line} />
         </li>
       ))}
     </ul>
   );
+}
+
+/** A dotted name that may go on in the next line after a dot. */
+function BreakAtDots({ text }: { text: string }) {
+  return text.split(/(?<=\.)/).map((part, index) => (
+    <Fragment key={index}>
+      <wbr />
+      {part}
+    </Fragment>
+  ));
 }

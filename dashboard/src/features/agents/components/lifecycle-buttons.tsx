@@ -34,7 +34,7 @@ export function LifecycleButtons({ agent }: { agent: Agent }) {
       {agent.enabled ? (
         <ConfirmButton
           {...guard}
-          title={`Disable ${agent.title}?`}
+          question={`Disable ${agent.title}?`}
           verb="Disable"
           danger={false}
           icon={<Pause className="size-4" aria-hidden />}
@@ -49,7 +49,7 @@ export function LifecycleButtons({ agent }: { agent: Agent }) {
         <ConfirmButton
           {...guard}
           variant="primary"
-          title={`Enable ${agent.title}?`}
+          question={`Enable ${agent.title}?`}
           verb="Enable"
           danger={false}
           icon={<Play className="size-4" aria-hidden />}
@@ -81,7 +81,7 @@ export function LifecycleButtons({ agent }: { agent: Agent }) {
       )}
       <ConfirmButton
         {...guard}
-        title={`Upgrade ${agent.title}?`}
+        question={`Upgrade ${agent.title}?`}
         verb="Upgrade"
         danger={false}
         icon={<ArrowUpCircle className="size-4" aria-hidden />}
@@ -94,7 +94,7 @@ export function LifecycleButtons({ agent }: { agent: Agent }) {
       </ConfirmButton>
       <ConfirmButton
         {...guard}
-        title={`Uninstall ${agent.title}?`}
+        question={`Uninstall ${agent.title}?`}
         verb="Uninstall"
         icon={<Trash2 className="size-4" aria-hidden />}
         act={uninstall}

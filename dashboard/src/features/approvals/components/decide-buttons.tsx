@@ -3,7 +3,7 @@ import { Check, Info, X } from "lucide-react";
 
 import { meQuery, useGuard } from "@/api/me";
 import type { Approval } from "@/api/types";
-import { ReasonButton } from "@/components/reason-button";
+import { ConfirmButton } from "@/components/confirm";
 
 import { denyApproval, grantApproval } from "../api/decide";
 import { whyNot } from "../standing";
@@ -29,19 +29,20 @@ export function DecideButtons({ approval }: { approval: Approval }) {
           {obstacle}
         </p>
       )}
-      <ReasonButton
+      <ConfirmButton
         disabled={guard.disabled || approval.you.why_not === "person_required"}
         title={guard.title}
         question={`Deny ${name}?`}
         verb="Deny"
         icon={<X className="size-4" aria-hidden />}
-        variant="plain"
+        reason="required"
         act={(reason) => denyApproval(approval, reason).finally(refresh)}
       >
         <p>The run ends as denied. Whoever asked reads your reason.</p>
-      </ReasonButton>
-      <ReasonButton
-        optional
+      </ConfirmButton>
+      <ConfirmButton
+        reason="optional"
+        danger={false}
         disabled={!approval.you.may_grant || voted}
         title={obstacle ?? undefined}
         question={`Approve ${name}?`}
@@ -59,7 +60,7 @@ export function DecideButtons({ approval }: { approval: Approval }) {
             ? "Others have to say yes too before it runs."
             : "It is queued at once, unless a policy or a guard objects by now."}
         </p>
-      </ReasonButton>
+      </ConfirmButton>
     </footer>
   );
 }

@@ -29,7 +29,7 @@ export function ArtifactTable({ artifacts, showRun = true }: { artifacts: Artifa
       wide: true,
       cell: (artifact) => (
         <span className="inline-flex items-center gap-1 font-mono text-xs text-soft" title={artifact.digest}>
-          {artifact.digest.slice(0, 19)}…{" "}
+          {artifact.digest.replace("sha256:", "").slice(0, 12)}…{" "}
           <CopyButton text={artifact.digest} label={`Copy digest of ${artifact.name}`} />
         </span>
       ),
@@ -54,9 +54,14 @@ export function ArtifactTable({ artifacts, showRun = true }: { artifacts: Artifa
               </Link>
             ),
           },
+          {
+            header: "Stored",
+            numeric: true,
+            wide: true,
+            cell: (artifact: Artifact) => <Ago at={artifact.stored_at} />,
+          },
         ]
       : []),
-    { header: "Stored", numeric: true, wide: true, cell: (artifact) => <Ago at={artifact.stored_at} /> },
     { header: "Kept until", numeric: true, wide: true, cell: (artifact) => <Ago at={artifact.expires_at} /> },
     {
       header: "Get",

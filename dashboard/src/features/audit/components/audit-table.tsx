@@ -24,13 +24,22 @@ export function AuditTable({ entries }: { entries: AuditEntry[] }) {
         </span>
       ),
     },
-    { header: "Who", cell: (entry) => <Who id={entry.actor} /> },
+    { header: "Who", wide: true, cell: (entry) => <Who id={entry.actor} /> },
     {
       header: "What",
       cell: (entry) => (
-        <button type="button" onClick={() => show(entry)} className={`font-medium ${LINK}`}>
-          {entry.verb}
-        </button>
+        <span className="inline-flex max-w-36 flex-col items-start sm:max-w-none">
+          <button
+            type="button"
+            onClick={() => show(entry)}
+            className={`text-left font-medium break-words whitespace-normal ${LINK}`}
+          >
+            {entry.verb}
+          </button>
+          <span className="max-w-full truncate text-xs md:hidden">
+            <Who id={entry.actor} />
+          </span>
+        </span>
       ),
     },
     {
@@ -38,7 +47,7 @@ export function AuditTable({ entries }: { entries: AuditEntry[] }) {
       wide: true,
       cell: (entry) => (
         <span className="inline-block max-w-64 truncate align-bottom" title={entry.target}>
-          {entry.target}
+          <Who id={entry.target} />
         </span>
       ),
     },
@@ -64,7 +73,7 @@ export function AuditTable({ entries }: { entries: AuditEntry[] }) {
           <div className="-m-4 flex flex-col">
             <Facts
               items={[
-                ["Who", shown.actor],
+                ["Who", <Who key="who" id={shown.actor} />],
                 ["What", shown.verb],
                 [
                   "Target",

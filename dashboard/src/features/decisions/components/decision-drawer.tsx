@@ -10,7 +10,7 @@ import { exact, words } from "@/components/format";
 import { JsonView } from "@/components/json-view";
 import { Modal } from "@/components/modal";
 import { Tag } from "@/components/state-badge";
-import { Who } from "@/components/who";
+import { Told, Who } from "@/components/who";
 
 import { decisionQuery } from "../api/get-decision";
 import { OutcomeBadge } from "./outcome-badge";
@@ -46,7 +46,7 @@ export function DecisionDrawer({ id, onClose }: { id: string; onClose: () => voi
 function factsOf(decision: Decision): [string, ReactNode][] {
   return [
     ["Outcome", <OutcomeBadge key="outcome" outcome={decision.outcome} />],
-    ["Reason", decision.reason || "–"],
+    ["Reason", <Told key="reason" text={decision.reason || "–"} />],
     ["Decided by", <Names key="policies" names={decision.policies} empty="no policy matched" />],
     ...(decision.obstacles.length > 0
       ? ([["Guards", decision.obstacles.join("; ")]] as [string, ReactNode][])

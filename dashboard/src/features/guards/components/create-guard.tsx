@@ -1,11 +1,9 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
 import type { GuardKind } from "@/api/types";
-import { Button } from "@/components/button";
-import { ProblemNotice } from "@/components/feedback";
 import { Field, Input, Select } from "@/components/field";
-import { Modal } from "@/components/modal";
+import { FormDialog } from "@/components/form-dialog";
 
 import { createGuard } from "../api/guards";
 import { draftOf } from "../draft";
@@ -35,80 +33,65 @@ const RISKS = [
 
 export function CreateGuard({ kind, onClose }: { kind: GuardKind; onClose: () => void }) {
   const queryClient = useQueryClient();
-  const create = useMutation({
-    mutationFn: (form: FormData) => createGuard(draftOf(kind, form)),
-    onSuccess: async () => {
-      await queryClient.invalidateQueries({ queryKey: ["guards"] });
-      onClose();
-    },
-  });
   return (
-    <Modal title={`New ${KIND_WORDS[kind]}`} onClose={onClose}>
-      <form
-        className="flex flex-col gap-4"
-        onSubmit={(event) => {
-          event.preventDefault();
-          create.mutate(new FormData(event.currentTarget));
-        }}
-      >
-        <Field label="Name" required>
-          {(wiring) => <Input {...wiring} name="name" required maxLength={100} />}
-        </Field>
-        {kind === "freeze" && <FreezeFields />}
-        {kind === "budget" && <BudgetFields />}
-        {kind === "sequence" && (
-          <Span label="Not again within" amount="10" unit="1">
-            The same action on the same target, unless the first was verified.
-          </Span>
-        )}
-        <fieldset className="flex flex-col gap-3 rounded-md border border-line p-3">
-          <legend className="px-1 text-sm font-medium">What it is about</legend>
-          <p className="text-xs text-soft">Left empty, it is about all. Separate several with commas.</p>
-          <div className="grid gap-3 sm:grid-cols-2">
-            <Field label="Agents">
-              {(wiring) => <Input {...wiring} name="agents" placeholder="cd, iac" />}
-            </Field>
-            <Field label="Actions">
-              {(wiring) => <Input {...wiring} name="actions" placeholder="cd.restart_*" />}
-            </Field>
-            <Field label="Environments">
-              {(wiring) => <Input {...wiring} name="environments" placeholder="production" />}
-            </Field>
-            <Field label="Targets">
-              {(wiring) => <Input {...wiring} name="targets" placeholder="api-*" />}
-            </Field>
-          </div>
-          <div className="flex flex-wrap gap-x-4 gap-y-1 text-sm">
-            {RISKS.map(([risk, checked]) => (
-              <label key={risk} className="flex items-center gap-2">
-                <input
-                  type="checkbox"
-                  name="risks"
-                  value={risk}
-                  defaultChecked={checked}
-                  className="size-4 accent-accent-fill"
-                />
-                {risk}
-              </label>
-            ))}
-          </div>
-        </fieldset>
-        <label className="flex items-start gap-2 text-sm">
-          <input type="checkbox" name="overridable" className="mt-0.5 size-4 accent-accent-fill" />
-          <span>
-            An approval lifts it
-            <span className="block text-xs text-soft">Otherwise it denies, whoever asks.</span>
-          </span>
-        </label>
-        {create.isError && <ProblemNotice error={create.error} compact />}
-        <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>Close</Button>
-          <Button type="submit" variant="primary" busy={create.isPending}>
-            Create
-          </Button>
+    <FormDialog
+      title={`New ${KIND_WORDS[kind]}`}
+      verb="Create"
+      onClose={onClose}
+      send={(form) =>
+        createGuard(draftOf(kind, form)).then(() => queryClient.invalidateQueries({ queryKey: ["guards"] }))
+      }
+    >
+      <Field label="Name" required>
+        {(wiring) => <Input {...wiring} name="name" required maxLength={100} />}
+      </Field>
+      {kind === "freeze" && <FreezeFields />}
+      {kind === "budget" && <BudgetFields />}
+      {kind === "sequence" && (
+        <Span label="Not again within" amount="10" unit="1">
+          The same action on the same target, unless the first was verified.
+        </Span>
+      )}
+      <fieldset className="flex flex-col gap-3 rounded-md border border-line p-3">
+        <legend className="px-1 text-sm font-medium">What it is about</legend>
+        <p className="text-xs text-soft">Left empty, it is about all. Separate several with commas.</p>
+        <div className="grid gap-3 sm:grid-cols-2">
+          <Field label="Agents">
+            {(wiring) => <Input {...wiring} name="agents" placeholder="cd, iac" />}
+          </Field>
+          <Field label="Actions">
+            {(wiring) => <Input {...wiring} name="actions" placeholder="cd.restart_*" />}
+          </Field>
+          <Field label="Environments">
+            {(wiring) => <Input {...wiring} name="environments" placeholder="production" />}
+          </Field>
+          <Field label="Targets">
+            {(wiring) => <Input {...wiring} name="targets" placeholder="api-*" />}
+          </Field>
         </div>
-      </form>
-    </Modal>
+        <div className="flex flex-wrap gap-x-4 gap-y-1 text-sm">
+          {RISKS.map(([risk, checked]) => (
+            <label key={risk} className="flex items-center gap-2">
+              <input
+                type="checkbox"
+                name="risks"
+                value={risk}
+                defaultChecked={checked}
+                className="size-4 accent-accent-fill"
+              />
+              {risk}
+            </label>
+          ))}
+        </div>
+      </fieldset>
+      <label className="flex items-start gap-2 text-sm">
+        <input type="checkbox" name="overridable" className="mt-0.5 size-4 accent-accent-fill" />
+        <span>
+          An approval lifts it
+          <span className="block text-xs text-soft">Otherwise it denies, whoever asks.</span>
+        </span>
+      </label>
+    </FormDialog>
   );
 }
 

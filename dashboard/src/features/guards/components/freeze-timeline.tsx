@@ -22,7 +22,9 @@ export function FreezeTimeline({ guards }: { guards: Guard[] }) {
   const width = ({ start, end }: Window) =>
     `${(100 * (Math.min(end, until) - Math.max(start, from))) / (until - from)}%`;
   return (
-    <div className="overflow-x-auto px-4 py-3">
+    // Where it scrolls sideways, the keyboard can scroll it too.
+    // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
+    <div className="overflow-x-auto px-4 py-3" role="region" aria-label="Freeze windows, drawn" tabIndex={0}>
       <div className="min-w-[36rem]">
         <div aria-hidden className="relative ml-32 h-9 text-2xs text-soft">
           {marks.slice(0, DAYS).map((mark) => (

@@ -38,15 +38,7 @@ export function GuardTable({ guards, label }: { guards: Guard[]; label: string }
               </>
             ) : null}
           </span>
-        </span>
-      ),
-    },
-    {
-      header: "For",
-      wide: true,
-      cell: (guard) => (
-        <span className="inline-block max-w-72 text-xs whitespace-normal text-soft">
-          {selectorWords(guard.selector)}
+          <span className="text-xs break-words text-soft">for {selectorWords(guard.selector)}</span>
         </span>
       ),
     },
@@ -56,8 +48,8 @@ export function GuardTable({ guards, label }: { guards: Guard[]; label: string }
       cell: (guard) => (
         <span className="inline-flex flex-wrap justify-end gap-2 sm:flex-nowrap">
           <ConfirmButton
-            disabled={may.disabled}
-            title={`Switch “${guard.name}” ${guard.enabled ? "off" : "on"}?`}
+            {...may}
+            question={`Switch “${guard.name}” ${guard.enabled ? "off" : "on"}?`}
             verb={guard.enabled ? "Off" : "On"}
             aria-label={`Switch ${guard.name} ${guard.enabled ? "off" : "on"}`}
             danger={guard.enabled}
@@ -66,8 +58,8 @@ export function GuardTable({ guards, label }: { guards: Guard[]; label: string }
             <p>{guard.enabled ? "It holds nothing back until it is on again." : "It holds from now on."}</p>
           </ConfirmButton>
           <ConfirmButton
-            disabled={may.disabled}
-            title={`Delete “${guard.name}”?`}
+            {...may}
+            question={`Delete “${guard.name}”?`}
             verb="Delete"
             aria-label={`Delete ${guard.name}`}
             act={() => deleteGuard(guard.id).then(refresh)}

@@ -6,9 +6,8 @@ import { useState } from "react";
 import { useGuard } from "@/api/me";
 import type { KillSwitch } from "@/api/types";
 import { Card } from "@/components/card";
-import { ConfirmButton } from "@/components/confirm";
 import { ProblemNotice, Skeleton } from "@/components/feedback";
-import { ReasonButton } from "@/components/reason-button";
+import { ConfirmButton } from "@/components/confirm";
 import { Tag } from "@/components/state-badge";
 import { Ago } from "@/components/time";
 import { Who } from "@/components/who";
@@ -91,9 +90,10 @@ function Throw({ agent, title, big = false }: { agent: string; title: string; bi
   const refresh = useRefresh();
   const [cancel, setCancel] = useState(false);
   return (
-    <ReasonButton
+    <ConfirmButton
       {...guard}
       variant={big ? "danger" : "plain"}
+      reason="required"
       className={big ? "h-11 px-5 text-base" : undefined}
       icon={<OctagonX className={big ? "size-5" : "size-4 text-bad"} aria-hidden />}
       question={`Stop ${title}?`}
@@ -118,7 +118,7 @@ function Throw({ agent, title, big = false }: { agent: string; title: string; bi
           <span className="block text-xs text-soft">What it has already done outside stays done.</span>
         </span>
       </label>
-    </ReasonButton>
+    </ConfirmButton>
   );
 }
 
@@ -127,8 +127,8 @@ function Release({ agent, title }: { agent: string; title: string }) {
   const refresh = useRefresh();
   return (
     <ConfirmButton
-      disabled={guard.disabled}
-      title={`Let ${title} work again?`}
+      {...guard}
+      question={`Let ${title} work again?`}
       verb="Release"
       aria-label={`Release ${title}`}
       danger={false}

@@ -33,7 +33,7 @@ export function Invitations() {
       numeric: true,
       cell: (row) => (
         <ConfirmButton
-          title={`Revoke the invitation of ${row.email}?`}
+          question={`Revoke the invitation of ${row.email}?`}
           verb="Revoke"
           aria-label={`Revoke the invitation of ${row.email}`}
           act={() => revokeInvitation(row.id).then(refresh)}

@@ -49,7 +49,7 @@ export function Machines() {
       cell: (row) => (
         <span className="inline-flex flex-wrap justify-end gap-2 sm:flex-nowrap">
           <ConfirmButton
-            title={`A new secret for ${row.name}?`}
+            question={`A new secret for ${row.name}?`}
             verb="Rotate"
             aria-label={`Rotate ${row.name}`}
             danger={false}
@@ -58,7 +58,7 @@ export function Machines() {
             <p>The present secret access key is void within five seconds.</p>
           </ConfirmButton>
           <ConfirmButton
-            title={`Revoke ${row.name}?`}
+            question={`Revoke ${row.name}?`}
             verb="Revoke"
             aria-label={`Revoke ${row.name}`}
             act={() => revokeMachine(row.id).then(refresh)}

@@ -70,8 +70,8 @@ export function Members() {
             Roles
           </Button>
           <ConfirmButton
-            disabled={admin.disabled}
-            title={row.suspended_at ? `Let ${row.name} back in?` : `Suspend ${row.name}?`}
+            {...admin}
+            question={row.suspended_at ? `Let ${row.name} back in?` : `Suspend ${row.name}?`}
             verb={row.suspended_at ? "Let in" : "Suspend"}
             aria-label={`${row.suspended_at ? "Let in" : "Suspend"} ${row.name}`}
             danger={!row.suspended_at}
@@ -85,7 +85,7 @@ export function Members() {
           </ConfirmButton>
           <ConfirmButton
             disabled={admin.disabled && row.person !== me.data?.person}
-            title={`Remove ${row.name}?`}
+            question={`Remove ${row.name}?`}
             verb="Remove"
             aria-label={`Remove ${row.name}`}
             act={() => removeMember(row.user_id).then(refresh)}

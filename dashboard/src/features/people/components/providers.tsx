@@ -51,7 +51,7 @@ export function Providers() {
       cell: (row) => (
         <span className="inline-flex flex-wrap justify-end gap-2 sm:flex-nowrap">
           <ConfirmButton
-            title={`Switch ${row.title} ${row.enabled ? "off" : "on"}?`}
+            question={`Switch ${row.title} ${row.enabled ? "off" : "on"}?`}
             verb={row.enabled ? "Off" : "On"}
             aria-label={`Switch ${row.title} ${row.enabled ? "off" : "on"}`}
             danger={row.enabled}
@@ -60,7 +60,7 @@ export function Providers() {
             <p>{row.enabled ? "Nobody can sign in with it." : "Members can sign in with it again."}</p>
           </ConfirmButton>
           <ConfirmButton
-            title={`Remove ${row.title}?`}
+            question={`Remove ${row.title}?`}
             verb="Remove"
             aria-label={`Remove ${row.title}`}
             act={() => removeProvider(row.id).then(refresh)}

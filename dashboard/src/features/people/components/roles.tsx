@@ -28,12 +28,12 @@ export function Roles() {
       header: "Role",
       grow: true,
       cell: (role) => (
-        <span className="inline-flex items-center gap-2 font-medium">
+        <span className="flex flex-wrap items-center gap-x-2 font-medium break-words whitespace-normal">
           {role.name} {role.built_in && <Tag>built in</Tag>}
         </span>
       ),
     },
-    { header: "May", cell: (role) => role.scopes.join(", ") },
+    { header: "May", cell: (role) => <span className="whitespace-normal">{role.scopes.join(", ")}</span> },
     { header: "Counts as", wide: true, cell: (role) => role.parent ?? <span className="text-soft">–</span> },
     {
       header: "Remove",
@@ -41,8 +41,8 @@ export function Roles() {
       cell: (role) =>
         role.built_in ? null : (
           <ConfirmButton
-            disabled={admin.disabled}
-            title={`Remove the role “${role.name}”?`}
+            {...admin}
+            question={`Remove the role “${role.name}”?`}
             verb="Remove"
             aria-label={`Remove the role ${role.name}`}
             act={() => removeRole(role.name).then(refresh)}

@@ -9,7 +9,7 @@ import { Button } from "@/components/button";
 import { Card } from "@/components/card";
 import { ProblemNotice } from "@/components/feedback";
 import { Select } from "@/components/field";
-import { ReasonButton } from "@/components/reason-button";
+import { ConfirmButton } from "@/components/confirm";
 
 import { activatePolicies, replayPolicies } from "../api/change-policies";
 import { LAST_CHOICES } from "../last";
@@ -80,10 +80,12 @@ export function Activate({ policy }: { policy: PolicyWhole }) {
           )}
           {obstacle && <p className="text-soft">{obstacle}</p>}
         </div>
-        <ReasonButton
+        <ConfirmButton
           disabled={may.disabled || obstacle !== undefined}
           title={may.title ?? obstacle}
           variant="primary"
+          danger={false}
+          reason="required"
           question={`Activate ${policy.version === 0 ? "the shipped set" : `version ${policy.version}`}?`}
           verb="Activate"
           act={(reason) =>
@@ -94,7 +96,7 @@ export function Activate({ policy }: { policy: PolicyWhole }) {
         >
           <p>It decides about every wish from now on. Runs that were permitted before go on.</p>
           {report && <p className="text-soft">{report.summary}</p>}
-        </ReasonButton>
+        </ConfirmButton>
       </div>
     </Card>
   );

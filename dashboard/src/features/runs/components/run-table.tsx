@@ -4,6 +4,7 @@ import type { Run } from "@/api/types";
 import { StateBadge, Tag } from "@/components/state-badge";
 import { Table, type Column } from "@/components/table";
 import { Ago, Took } from "@/components/time";
+import { Told, Who } from "@/components/who";
 
 import { Progress } from "./progress";
 
@@ -25,11 +26,13 @@ const COLUMNS: Column<Run>[] = [
       <span className="inline-flex max-w-full items-center gap-2">
         {run.dry_run && <Tag tone="info">dry run</Tag>}
         {run.state === "running" && run.progress !== null && <Progress value={run.progress} />}
-        <span className="truncate text-soft">{run.error?.message ?? run.message ?? gist(run)}</span>
+        <span className="truncate text-soft">
+          <Told text={run.error?.message ?? run.message ?? gist(run)} />
+        </span>
       </span>
     ),
   },
-  { header: "Asked by", wide: true, cell: (run) => <span className="text-soft">{run.requested_by}</span> },
+  { header: "Asked by", wide: true, cell: (run) => <Who id={run.requested_by} /> },
   {
     header: "Took",
     numeric: true,

@@ -16,7 +16,13 @@ function AgentLayout() {
   const { agentId } = Route.useParams();
   const { data: agent, error, isPending, refetch } = useQuery(agentQuery(agentId));
   if (isPending) return <Skeleton rows={8} />;
-  if (!agent) return <ProblemNotice error={error} retry={() => void refetch()} />;
+  if (!agent)
+    return (
+      <>
+        <PageHeader title={agentId} />
+        <ProblemNotice error={error} retry={() => void refetch()} />
+      </>
+    );
   const params = { agentId };
   return (
     <>

@@ -55,7 +55,7 @@ function ConnectionView({ connection }: { connection: Connection }) {
         title={connection.name}
         badge={<Tag>{kind?.title ?? connection.kind}</Tag>}
         actions={
-          <ConfirmButton {...guard} title={`Delete ${connection.name}?`} verb="Delete" act={remove}>
+          <ConfirmButton {...guard} question={`Delete ${connection.name}?`} verb="Delete" act={remove}>
             <p>
               Its webhooks are refused from now on, and agents can no longer use it. Events that came through
               it stay.
@@ -72,7 +72,7 @@ function ConnectionView({ connection }: { connection: Connection }) {
             actions={
               <ConfirmButton
                 {...guard}
-                title="Make a new secret?"
+                question="Make a new secret?"
                 verb="Rotate secret"
                 danger={false}
                 act={() => rotateConnection(connection.id).then((rotated) => setSecret(rotated.secret))}

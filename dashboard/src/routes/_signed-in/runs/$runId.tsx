@@ -10,6 +10,7 @@ import { CopyButton } from "@/components/copy-button";
 import { ProblemNotice, Skeleton } from "@/components/feedback";
 import { JsonView } from "@/components/json-view";
 import { StateBadge, Tag } from "@/components/state-badge";
+import { Told, Who } from "@/components/who";
 import { artifactsQuery } from "@/features/artifacts/api/list-artifacts";
 import { ArtifactTable } from "@/features/artifacts/components/artifact-table";
 import { ApprovalOfRun } from "@/features/approvals/components/approval-of-run";
@@ -49,7 +50,7 @@ function RunView({ run }: { run: Run }) {
           isStoppable(run.state) && (
             <ConfirmButton
               {...guard}
-              title="Cancel this run?"
+              question="Cancel this run?"
               verb="Cancel run"
               icon={<Ban className="size-4" aria-hidden />}
               act={() => cancelRun(run.id).then(() => queryClient.invalidateQueries({ queryKey: ["runs"] }))}
@@ -71,7 +72,11 @@ function RunView({ run }: { run: Run }) {
               <Progress value={run.progress} className="w-full" />
             </div>
           )}
-          {run.message && <p className="border-t border-line px-4 py-2.5 text-sm">{run.message}</p>}
+          {run.message && (
+            <p className="border-t border-line px-4 py-2.5 text-sm">
+              <Told text={run.message} />
+            </p>
+          )}
         </Card>
         <ApprovalOfRun runId={run.id} />
         {run.error && (
@@ -126,7 +131,7 @@ function RunFacts({ run }: { run: Run }) {
             </Link>,
           ],
           ...(run.instance ? [["Instance", run.instance] as [string, string]] : []),
-          ["Asked by", run.requested_by],
+          ["Asked by", <Who key="asker" id={run.requested_by} />],
           ["Risk", run.risk],
           ...(run.decision_id
             ? [
