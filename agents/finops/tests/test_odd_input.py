@@ -46,10 +46,11 @@ def test_odd_costs_that_are_taken(given: bytes) -> None:
         (HEADER, "no row with a cost"),
         (HEADER + b"2026-01-01,1\n2026-01-02,lots\n2026-01-03,1\n", "row 3, column cost: 'lots'"),
         (HEADER + b'2026-01-01,1\n2026-01-02,"1\n2026-01-03,1\n', "not CSV"),
-        (gzip.compress(HEADER + FIVE), "not UTF-8 text; is it compressed?"),
+        (gzip.compress(HEADER + FIVE), "not UTF-8 text; is it compressed"),
+        ((HEADER + FIVE).decode().encode("utf-16"), "or UTF-16?"),
         (HEADER + b"2026-01-01,1e99\n", "row 2, column cost"),
     ],
-    ids=["empty", "header only", "a bad line", "an open quote", "gzip", "beyond all bounds"],
+    ids=["empty", "header only", "a bad line", "an open quote", "gzip", "utf-16", "beyond all bounds"],
 )
 def test_odd_costs_that_are_refused(given: bytes, expected: str) -> None:
     code, out, said = run("forecast", given=given)

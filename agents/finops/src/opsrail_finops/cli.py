@@ -62,9 +62,9 @@ def totals(
         | {"billed": f"{total.billed:f}", "effective": f"{total.effective:f}"}
         for total in found.totals
     ]
-    sys.stdout.write(json.dumps(rows, indent=1) + "\n" if as_json else _table(rows))
     if found.refused_count and found.refused_count == found.rows:
         raise typer.Exit(2)
+    sys.stdout.write(json.dumps(rows, indent=1) + "\n" if as_json else _table(rows))
     if found.refused_count and strict:
         raise typer.Exit(1)
 

@@ -77,7 +77,7 @@ def holidays_of(country: str | None, start: date, days: int) -> frozenset[date]:
     import holidays  # noqa: PLC0415
 
     try:
-        years = range(start.year, (start + timedelta(days=days)).year + 1)
+        years = range(start.year, start.year + days // 365 + 2)
         return frozenset(holidays.country_holidays(country.upper(), years=years))
     except NotImplementedError as error:
         raise ValueError(f"there are no holidays for the country {country!r}") from error

@@ -4,7 +4,9 @@ import gzip
 import json
 from pathlib import Path
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 from typer.testing import CliRunner
 
 from opsrail_finops.analysis.tables import BadBill
@@ -58,7 +60,17 @@ def test_refused_rows_are_named_and_the_rest_is_added_up(tmp_path: Path) -> None
         (b'{"ResultsByTime": [{}]}', "not of the documented shape"),
         (gzip.compress((HEADER + "2026-09-01,a,1,1,USD\n" * 5000).encode())[:-20], "ends too early"),
         ((HEADER.strip() + ",BilledCost\n2026-09-01,a,1,1,USD,2\n").encode(), "there 2 times"),
-        (HEADER.encode() + b"2026-09-01,\xff\xff,1,1,USD\n", "cannot be read"),
+        (HEADER.encode() + b"2026-09-01,\xff\xff,1,1,USD\n", "row 2, column ServiceName: is not UTF-8"),
+        ((HEADER + "2026-09-01,a,1,1,USD\n").encode("utf-16-le"), "is no text"),
+        (b"PK\x03\x04" + bytes(40), "is no text"),
+        (
+            (HEADER + '2026-09-01,a,1,1,USD\n2026-09-01,a,1,1,"USD\n2026-09-01,a,1,1,USD\n').encode(),
+            "opened in row 3",
+        ),
+        (gzip.compress((HEADER + '2026-09-01,"a,1,1,USD\n2026-09-01,a,1,1,USD\n').encode()), "opened in row 2"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"a":' * 5000 + b"1" + b"}" * 5000, "nested too deeply"),
+        (b'{"cost":"1","credits":[{"amount":"1e999999"},{"amount":"1"}]}', "not of the documented shape"),
     ],
 )
 def test_a_file_that_cannot_be_read_at_all(text: bytes, said: str, tmp_path: Path) -> None:
@@ -67,6 +79,38 @@ def test_a_file_that_cannot_be_read_at_all(text: bytes, said: str, tmp_path: Pat
         totals([tmp_path / "bill"])
     result = CliRunner().invoke(app, ["totals", str(tmp_path / "bill")])
     assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_an_odd_quote_within_a_field_is_a_quote(tmp_path: Path) -> None:
+    (total,) = totals([bill(tmp_path, '2026-09-01,disk 5",1,1,USD')]).totals
+    assert total.group == ('disk 5"', "2026-09-01")
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_lines_may_end_as_elsewhere(end: str, tmp_path: Path) -> None:
+    (tmp_path / "bill.csv").write_bytes(
+        (HEADER + '2026-09-01,a,1,1,USD\n2026-09-01,"a",2,1,USD\n').replace("\n", end).encode()
+    )
+    assert [total.billed for total in totals([tmp_path / "bill.csv"]).totals] == [3]
+
+
+@pytest.mark.parametrize(
+    ("costs", "column", "said"),
+    [
+        (pyarrow.array([0.5, float("nan")]), "BilledCost", "'nan' is not a finite number"),
+        (pyarrow.array([[1], [2]]), "BilledCost", "'[1]' is not a number"),
+        (pyarrow.array([True, False]), "BilledCost", "'true' is not a number"),
+        (pyarrow.array([1, 2]), None, ""),
+        (pyarrow.nulls(2), None, ""),
+    ],
+    ids=["NaN", "lists", "truths", "integers", "nothing"],
+)
+def test_parquet_of_other_types(costs: pyarrow.Array, column: str | None, said: str, tmp_path: Path) -> None:
+    days = pyarrow.array([0, 1], pyarrow.date32())
+    parquet.write_table(pyarrow.table({"ChargePeriodStart": days, "BilledCost": costs}), tmp_path / "bill.parquet")
+    report = totals([tmp_path / "bill.parquet"], ("day",))
+    assert (report.refused[0].column if report.refused else None) == column
+    assert said in "".join(row.reason for row in report.refused)
 
 
 def test_a_header_alone_has_no_totals(tmp_path: Path) -> None:
@@ -118,6 +162,7 @@ def test_exit_codes_and_the_report(tmp_path: Path) -> None:
     assert json.loads(where.read_text())["refusals"][0]["row"] == 3
     assert CliRunner().invoke(app, ["totals", str(path), "--strict"]).exit_code == 1
     worse = bill(tmp_path, "2026-09-01,a,x,1,USD", name="worse.csv")
-    assert CliRunner().invoke(app, ["totals", str(worse)]).exit_code == 2
+    nothing = CliRunner().invoke(app, ["totals", str(worse)])
+    assert (nothing.exit_code, nothing.stdout) == (2, "")
     table = CliRunner().invoke(app, ["totals", str(path), "--columns"]).stdout.splitlines()
     assert table[0].split() == ["service", "day", "currency", "rows", "billed", "effective"]

@@ -129,6 +129,12 @@ def test_intervals_cover_about_what_they_say() -> None:
     assert 0.70 <= np.mean(inside) <= 0.92
 
 
+@pytest.mark.parametrize("start", [date(1, 1, 1), date(2200, 12, 30), date(9999, 12, 31)])
+def test_days_that_cannot_be_meant(start: date) -> None:
+    with pytest.raises(ValueError, match="is a date wrong"):
+        forecast(start, [1.0, 1.0, 1.0], 3)
+
+
 @pytest.mark.parametrize("values", [[], [float("nan")], [1.0, float("inf")]])
 def test_nothing_to_go_by(values: list[float]) -> None:
     with pytest.raises(ValueError, match="at least one value"):
@@ -164,7 +170,11 @@ def test_the_command_prints_csv_and_says_who_won() -> None:
         ("date,cost\n2026-01-01,inf\n", "row 2, column cost: 'inf' is not a finite number"),
         ("date,cost\n2026-13-01,1\n", "row 2, column date"),
         ("date,cost\n2026-01-01,1,2\n", "row 2: has 3 fields"),
-        ("date,cost\n0001-01-01,1\n2026-01-01,1\n", "is a date wrong"),
+        ("date,cost\n1950-01-01,1\n2026-01-01,1\n", "is a date wrong"),
+        ("date,cost\n2026-01-01,1\n9999-12-31,1\n", "row 3, column date: '9999-12-31' is not between"),
+        ("date,cost\n1767225600000,1\n", "row 2, column date: '1767225600000' is not a date"),
+        ("date,cost,cost\n2026-01-01,1,2\n", "the column cost 2 times"),
+        ("Datum,Kosten\n2026-01-01,1\n", "no column date: it is 'datum', 'kosten'"),
         ("date,cost,currency\n2026-01-01,1,USD\n2026-01-02,1,EUR\n", "row 3, column currency: a second currency"),
     ],
 )

@@ -36,6 +36,8 @@ def rank_causes(
         _refuse("not JSON: neither UTF-8 text nor of a sane depth")
     except json.JSONDecodeError as error:
         _refuse(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}")
+    except ValueError:
+        _refuse("not JSON that is read here: a number has thousands of digits")
     causes = explain.rank_causes(incident)
     ranked = [{"node": cause.node, "score": round(cause.score, 4), "why": cause.why} for cause in causes]
     typer.echo(json.dumps(ranked, ensure_ascii=False))

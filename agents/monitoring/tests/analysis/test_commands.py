@@ -74,13 +74,28 @@ def test_odd_series_that_are_scored(given: bytes, rows: int) -> None:
     ("given", "rows", "said"),
     [
         (b"", 0, b"row 1: empty input"),
-        (gzip.compress(b"timestamp,value\n0,1\n"), 0, b"not UTF-8 text; is it compressed?"),
+        (gzip.compress(b"timestamp,value\n0,1\n"), 0, b"not UTF-8 text; is it compressed"),
+        (b"\n\n", 0, b"row 1: empty input"),
+        ("timestamp,value\n0,1\n".encode("utf-16"), 0, b"or UTF-16?"),
+        (b"Zeit,Wert\n0,1\n", 0, b"no column timestamp, only 'zeit', 'wert'"),
+        (b"timestamp,value\n1767225600000000,1\n", 0, b"row 2, column timestamp"),
         (b"timestamp;value\n0;1\n", 0, b"row 1: no column timestamp"),
         (b"timestamp,value\n0,1\n1,many\n2,1\n", 1, b"row 3, column value: 'many' is not a number"),
         (b'timestamp,value\n0,1\n1,"2\n2,1\n', 1, b"not CSV"),
         (b"timestamp,value\n0,1e308\n", 0, b"row 2, column value"),
     ],
-    ids=["empty", "gzip", "semicolons", "a bad line", "an open quote", "beyond all bounds"],
+    ids=[
+        "empty",
+        "gzip",
+        "blank lines",
+        "utf-16",
+        "foreign",
+        "microseconds",
+        "semicolons",
+        "a bad line",
+        "an open quote",
+        "beyond all bounds",
+    ],
 )
 def test_odd_series_that_are_refused(given: bytes, rows: int, said: bytes) -> None:
     done = subprocess.run(SCORE, input=given, capture_output=True, check=False)
@@ -99,7 +114,14 @@ def test_rank_causes_prints_node_score_and_why() -> None:
 
 
 def test_rank_causes_refuses_what_is_not_a_case() -> None:
-    for text, message in (("", "not JSON"), ("{", "line 1, column 2"), ("[]", "the document: expected an object")):
+    for text, message in (
+        ("", "not JSON"),
+        ("{", "line 1, column 2"),
+        ("[]", "the document: expected an object"),
+        ("[" * 100_000, "sane depth"),
+        (b"\x1f\x8b", "UTF-8"),
+        (f'{{"target": {"9" * 5000}}}', "thousands of digits"),
+    ):
         result = CliRunner().invoke(incidents, ["rank-causes"], input=text)
         assert result.exit_code == 2
         assert message in result.stderr

@@ -119,6 +119,11 @@ def _set(path: str, value: Any) -> Any:
         (_set("normal", []), "normal: expected an object"),
         (_set("normal.series.2.values.7", "x"), r"normal.series\[2\].values\[7\]: expected a finite number.*'x'"),
         (_set("abnormal.series.0.values.0", float("inf")), r"abnormal.series\[0\].values\[0\]"),
+        (_set("normal.series.0.values.1", 10**400), r"normal.series\[0\].values\[1\]: expected a finite number"),
+        (_set("abnormal.timestamps.2", 10**400), r"abnormal.timestamps\[2\]: expected seconds"),
+        (_set("abnormal.timestamps.2", -1e300), r"abnormal.timestamps\[2\]"),
+        (_set("abnormal.timestamps.2", "0001-01-01T00:00:00+14:00"), r"abnormal.timestamps\[2\]"),
+        (_set("target.node", "\ud800"), "target.node: expected text"),
         (_set("abnormal.series.1.values", [1]), r"abnormal.series\[1\].values: 1 values for 8 timestamps"),
         (_set("abnormal.timestamps.0", "noon"), r"abnormal.timestamps\[0\]: expected seconds"),
         (_set("abnormal", {"timestamps": [], "series": []}), "abnormal.timestamps: empty"),
@@ -129,6 +134,13 @@ def test_refusals_name_the_place(incident: call_graph.Made, change: Any, message
     change(document)
     with pytest.raises(CaseError, match=message):
         parse_incident(document)
+
+
+def test_times_in_milliseconds_are_those_in_seconds(incident: call_graph.Made) -> None:
+    document = copy.deepcopy(incident.document)
+    for period in ("normal", "abnormal"):
+        document[period]["timestamps"] = [1000 * at for at in document[period]["timestamps"]]
+    assert rank(document) == rank(incident.document)
 
 
 def test_a_series_given_twice_is_refused(incident: call_graph.Made) -> None:

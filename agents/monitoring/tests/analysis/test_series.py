@@ -47,7 +47,7 @@ def test_unsorted_and_repeated_times_stay_and_blank_lines_go() -> None:
         ("timestamp,value\n0,1\n0,many\n", "row 3, column value: 'many' is not a number"),
         ("timestamp,value\n0,inf\n", "row 2, column value: 'inf' is not a finite number"),
         ("timestamp,value\n0,1_000\n", "row 2, column value"),
-        ("timestamp,value\nnoon,1\n", "row 2, column timestamp: 'noon' is not ISO 8601"),
+        ("timestamp,value\nnoon,1\n", "row 2, column timestamp: 'noon' is neither ISO 8601"),
         ("timestamp,value\n2020-01-01\n", "row 2: 1 of 2 columns"),
     ],
 )

@@ -13,6 +13,7 @@ import numpy as np
 
 from opsrail_finops.analysis.conventions import Conventions, Mark, Refused, amount, utc_day
 from opsrail_finops.analysis.decompose import Array
+from opsrail_finops.analysis.forecast import EARLIEST, LATEST
 
 _LONGEST_DAYS = 20_000
 _DATE_NAMES = ("date", "day", "chargeperiodstart", "timestamp", "ds")
@@ -52,7 +53,7 @@ def read_costs(lines: Iterable[str]) -> tuple[date, Array]:
             if (cost := _cost(row[cost_at], number, header[cost_at])) is not None:
                 costs[day] = costs.get(day, Decimal(0)) + cost
     except UnicodeDecodeError as error:
-        raise BadSeries(f"after row {reader.line_num}: not UTF-8 text; is it compressed?") from error
+        raise BadSeries(f"after row {reader.line_num}: not UTF-8 text; is it compressed, or UTF-16?") from error
     except csv.Error as error:
         raise BadSeries(f"row {reader.line_num}: not CSV: {error}") from error
     if not costs:
@@ -65,14 +66,19 @@ def _column(header: list[str], names: tuple[str, ...]) -> int:
     if found is None:
         shown = ", ".join(repr(name[:40]) for name in header[:8])
         raise BadSeries(f"the header has no column {names[0]}: it is {shown}; expected date,cost with commas")
+    if header.count(header[found]) > 1:
+        raise BadSeries(f"the header has the column {header[found]} {header.count(header[found])} times")
     return found
 
 
 def _day(text: str, number: int, column: str) -> date:
     try:
-        return utc_day(text, Conventions())
+        day = utc_day(text, Conventions())
     except Refused as refused:
         raise BadSeries(f"row {number}, column {column}: {refused}") from None
+    if not EARLIEST <= day <= LATEST:
+        raise BadSeries(f"row {number}, column {column}: {text[:40]!r} is not between {EARLIEST} and {LATEST}")
+    return day
 
 
 def _cost(text: str, number: int, column: str) -> Decimal | None:

@@ -20,6 +20,8 @@ STRIDE = 6
 """Days between origins; no multiple of a week, so that origins fall on all weekdays."""
 BACK_TEST_LEADS = 30
 LONGEST_HORIZON = 1000
+EARLIEST, LATEST = date(1900, 1, 1), date(2200, 12, 31)
+"""Of the days of a series; what lies beyond is a date gone wrong."""
 _LEAST_HISTORY = 3
 _FAVOUR = 8
 """Weights fall with this power of a method's error: next to the best one, only those nearly as good count."""
@@ -68,11 +70,14 @@ def forecast(
         extra: further methods for the contest.
 
     Raises:
-        ValueError: no value is known, one is infinite, or the horizon is not between 1 and 1000.
+        ValueError: no value is known, one is infinite, a day is before 1900 or after 2200, or the horizon is not
+            between 1 and 1000.
     """
     known = np.asarray(values, float)
     if not np.isfinite(known).any() or np.isinf(known).any():
         raise ValueError("a series needs at least one value, and none infinite")
+    if not EARLIEST <= start <= LATEST - timedelta(days=len(known) - 1):
+        raise ValueError(f"the days are not all between {EARLIEST} and {LATEST}; is a date wrong?")
     if not 1 <= horizon <= LONGEST_HORIZON:
         raise ValueError(f"the horizon must lie between 1 and {LONGEST_HORIZON} days")
     size = float(np.nanmax(np.abs(known))) or 1.0

@@ -8,12 +8,14 @@ Called by `tables.py`. Numbers keep the digits they are written with.
 
 import json
 from collections.abc import Iterator
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from functools import reduce
 from typing import IO, Any
 
 Row = dict[str, str | None]
 KEPT_TOGETHER = frozenset({"tags", "resource_tags"})
 """Objects whose keys are the users' own, and no columns."""
+_EXACT = Context(prec=200, traps=[Inexact, InvalidOperation])
 
 
 class BadJson(ValueError):
@@ -32,16 +34,19 @@ def json_rows(file: IO[str]) -> Iterator[Row]:
     Raises:
         BadJson: with the line.
     """
-    for at, document in enumerate(_documents(file), start=1):
-        if not isinstance(document, dict):
-            raise BadJson(f"entry {at} is not an object")
-        try:
+    at = 0
+    try:
+        for at, document in enumerate(_documents(file), start=1):
+            if not isinstance(document, dict):
+                raise BadJson(f"entry {at} is not an object")
             if "ResultsByTime" in document:
                 yield from _cost_explorer(document)
             else:
                 yield _flat(document)
-        except (KeyError, TypeError, AttributeError, InvalidOperation) as error:
-            raise BadJson(f"entry {at} is not of the documented shape: {error}") from error
+    except (KeyError, TypeError, AttributeError, ArithmeticError) as error:
+        raise BadJson(f"entry {at} is not of the documented shape: {error}") from error
+    except RecursionError as error:
+        raise BadJson(f"it is nested too deeply after entry {at}") from error
 
 
 def as_json(value: Any) -> str | None:
@@ -111,7 +116,7 @@ def _flat(document: dict[str, Any], prefix: str = "") -> Row:
     row: Row = {}
     for name, value in document.items():
         if name == "credits" and isinstance(value, list):
-            row[prefix + name] = format(sum((Decimal(credit["amount"]) for credit in value), Decimal(0)), "f")
+            row[prefix + name] = str(reduce(_EXACT.add, (Decimal(credit["amount"]) for credit in value), Decimal(0)))
         elif isinstance(value, dict) and name.casefold() not in KEPT_TOGETHER:
             row |= _flat(value, f"{prefix}{name}.")
         elif isinstance(value, dict | list):

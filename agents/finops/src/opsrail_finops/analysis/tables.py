@@ -6,6 +6,7 @@ CSV (also gzipped, UTF-16, with another delimiter), Parquet, JSON and JSON lines
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -22,12 +23,14 @@ from pyarrow import parquet
 
 from opsrail_finops.analysis.json_bills import KEPT_TOGETHER, BadJson, json_rows
 from opsrail_finops.analysis.layouts import LAYOUTS, Layout, layout_of
+from opsrail_finops.analysis.open_quote import CountedQuotes, open_quote
 
 _GZIP, _PARQUET, _UTF16 = b"\x1f\x8b", b"PAR1", (b"\xff\xfe", b"\xfe\xff")
 _BLOCK_BYTES = 8 << 20
 """Arrow reads up to 32 blocks ahead, which is what bounds the memory."""
 _BATCH_ROWS = 150_000
 _HEADER_BYTES = 1 << 20
+_NOT_UTF8 = re.compile(r"column #(?P<column>\d+): Row #(?P<row>\d+): .*invalid UTF8")
 NO_VALUE = ("", "NULL")
 
 
@@ -75,11 +78,16 @@ def _plain(path: Path, *, zipped: bool) -> gzip.GzipFile | BufferedReader:
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def _readable(path: Path, header: Sequence[str] = ()) -> Iterator[None]:
     try:
         yield
     except EOFError as error:
         raise BadBill(f"{path.name}: the compressed file ends too early") from error
+    except pa.ArrowInvalid as error:
+        if header and (place := _NOT_UTF8.search(str(error))) is not None:
+            column, row = header[int(place["column"])], place["row"]
+            raise BadBill(f"{path.name}, row {row}, column {column}: is not UTF-8 text") from error
+        raise BadBill(f"{path.name}: cannot be read: {str(error).splitlines()[0]}") from error
     except (OSError, zlib.error, UnicodeError, pa.ArrowException, BadJson, csv.Error) as error:
         raise BadBill(f"{path.name}: cannot be read: {str(error).splitlines()[0]}") from error
 
@@ -107,13 +115,16 @@ def _csv(path: Path, head: bytes, *, zipped: bool) -> Table:
     encoding = "utf-16" if head[:2] in _UTF16 else "utf-8"
     with _readable(path):
         # A cut inside a character at the end of the head is no fault of the file.
-        lines = io.StringIO(head.decode("utf-16" if encoding == "utf-16" else "utf-8-sig", errors="replace"))
+        text = head.decode("utf-16" if encoding == "utf-16" else "utf-8-sig", errors="replace")
+    lines = io.StringIO(text, newline=None)
     skipped = 0
     first = lines.readline()
     while first and (not first.strip() or first.lower().startswith("sep=")):
         skipped += 1
         first = lines.readline()
     rest = list(islice(lines, 200))
+    if "\0" in first:
+        raise BadBill(f"{path.name}: is no text: the first line holds NUL characters")
     delimiter, header = _delimiter(path, first, rest)
     layout = _recognised(path, header)
     table = Table(path, header, layout, read=lambda _: iter(()), above=skipped + 1)
@@ -129,9 +140,10 @@ def _csv(path: Path, head: bytes, *, zipped: bool) -> Table:
         for name in columns:
             if header.count(name) > 1:
                 raise BadBill(f"{path.name}: the column {name!r} is there {header.count(name)} times")
-        with _readable(path), _plain(path, zipped=zipped) as file:
+        with _readable(path, header), _plain(path, zipped=zipped) as file:
+            counted = CountedQuotes(file)
             yield from arrow_csv.open_csv(
-                file,
+                counted,
                 read_options=arrow_csv.ReadOptions(
                     use_threads=False,
                     block_size=_BLOCK_BYTES,
@@ -150,9 +162,16 @@ def _csv(path: Path, head: bytes, *, zipped: bool) -> Table:
                     quoted_strings_can_be_null=True,
                 ),
             )
+        if counted.odd and (row := _open_quote(path, zipped, encoding, delimiter)) is not None:
+            raise BadBill(f"{path.name}: a quote that is opened in row {row} is never closed")
 
     table.read = read
     return table
+
+
+def _open_quote(path: Path, zipped: bool, encoding: str, delimiter: str) -> int | None:
+    with _plain(path, zipped=zipped) as file, io.TextIOWrapper(file, encoding=encoding, newline="") as lines:
+        return open_quote(lines, delimiter)
 
 
 def _delimiter(path: Path, first: str, rest: list[str]) -> tuple[str, list[str]]:

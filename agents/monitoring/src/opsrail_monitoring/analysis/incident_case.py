@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import isfinite
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 LARGEST = 1e100
+MILLISECONDS_FROM = 1e11
 
 
 class CaseError(ValueError):
@@ -111,7 +111,7 @@ def _mapping(value: object, place: str) -> Mapping[str, Any]:
 
 
 def _text(value: object, place: str) -> str:
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or any("\ud800" <= letter <= "\udfff" for letter in value):
         raise CaseError(f"{place}: expected text, got {_shown(value)}")
     return value
 
@@ -125,21 +125,24 @@ def _edge(value: object, place: str) -> tuple[str, str]:
 def _number(value: object, place: str) -> float:
     if value is None:
         return float("nan")
-    if not _is_number(value) or not isfinite(value) or abs(value) > LARGEST:
+    if not _is_number(value) or not abs(value) <= LARGEST:
         raise CaseError(f"{place}: expected a finite number up to 1e100 or null, got {_shown(value)}")
     return float(value)
 
 
 def _time(value: object, place: str) -> float:
-    if _is_number(value) and isfinite(value):
-        return float(value)
-    if isinstance(value, str):
-        try:
+    try:
+        if isinstance(value, str):
             moment = datetime.fromisoformat(value)
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-        except (ValueError, OverflowError):
-            pass
-    raise CaseError(f"{place}: expected seconds since 1970 or ISO 8601, got {_shown(value)}")
+            value = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        elif _is_number(value) and value >= MILLISECONDS_FROM:
+            value = value / 1000
+        if _is_number(value):
+            datetime.fromtimestamp(value, UTC)
+            return float(value)
+    except (ValueError, OverflowError, OSError):
+        pass
+    raise CaseError(f"{place}: expected seconds or milliseconds since 1970 or ISO 8601, got {_shown(value)}")
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:

@@ -39,7 +39,7 @@ def read_series(lines: Iterable[str]) -> Iterator[Row]:
     reader = csv.reader(lines, strict=True)
     row_number = 1
     try:
-        header = next(reader, None)
+        header = next((fields for fields in reader if fields), None)
         if header is None:
             raise SeriesError("row 1: empty input; expected a header with the columns timestamp and value")
         names = [name.strip().lower() for name in header]
@@ -49,7 +49,7 @@ def read_series(lines: Iterable[str]) -> Iterator[Row]:
             if fields:
                 yield _row(fields, row_number, time_column, value_column, len(names))
     except UnicodeDecodeError as error:
-        raise SeriesError(f"after row {row_number}: not UTF-8 text; is it compressed?") from error
+        raise SeriesError(f"after row {row_number}: not UTF-8 text; is it compressed, or UTF-16?") from error
     except csv.Error as error:
         raise SeriesError(f"after row {row_number}: not CSV: {error}") from error
 
@@ -99,5 +99,7 @@ def _at(text: str, number: int) -> float:
     except ValueError:
         seconds = nan
     if not 0.0 <= seconds < LATEST:
-        raise SeriesError(f"row {number}, column timestamp: {text[:40]!r} is not ISO 8601 or seconds since 1970")
+        raise SeriesError(
+            f"row {number}, column timestamp: {text[:40]!r} is neither ISO 8601 nor (milli)seconds since 1970"
+        )
     return seconds / 1000.0 if seconds >= MILLISECONDS_FROM else seconds
