@@ -53,13 +53,14 @@ async def measure(bus: Bus) -> dict[str, list[float]]:
         order: dict[str, Any] = {"org_id": ORG, "agent": "ci", "action": "build", "input": INPUT, "run_id": run}
         token = capability.mint(key, "k", **order, decision_id="d", lifetime=timedelta(minutes=10))
         status = RunStatus(run_id=run, org_id=ORG, state=RunState.RUNNING, at=datetime.now(UTC))
+        other = subjects.run_status(ORG, "ci", str(uuid.uuid4()))
         began = time.perf_counter()
-        await bus.publish(subjects.run_status(ORG, str(uuid.uuid4())), status.encode(), message_id=f"{run}:bare")
+        await bus.publish(other, status.encode(), message_id=f"{run}:bare")
         published = time.perf_counter()
         capability.verify(token, keys=keys, **order)
         checked = time.perf_counter()
-        last = await last_status(bus, ORG, run)
-        await Fence(bus, ORG, run, last.sequence).write(status)
+        last = await last_status(bus, ORG, "ci", run)
+        await Fence(bus, ORG, "ci", run, last.sequence).write(status)
         claimed = time.perf_counter()
         for name, seconds in zip(
             taken, (published - began, checked - published, claimed - checked, claimed - published), strict=True

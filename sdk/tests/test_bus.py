@@ -18,7 +18,7 @@ from opsrail_sdk.streams import ensure_artifacts
 from opsrail_sdk.testing.server import NatsServer
 
 ORG = "0b4f8a52-0000-4000-8000-000000000001"
-STATUS = subjects.run_status(ORG, "r1")
+STATUS = subjects.run_status(ORG, "a", "r1")
 
 
 async def test_streams_can_be_ensured_again_and_from_two_places(bus: Bus) -> None:

@@ -212,7 +212,7 @@ async def test_cancel_reaches_the_holder(harness: AgentHarness, tmp_path: Path) 
     command = harness.orchestration.command(harness.agent, "charge", {"folder": str(tmp_path)})
     await harness.orchestration.send(command)
     await wait_for(tmp_path / "started")
-    await harness.orchestration.cancel(command.run_id)
+    await harness.orchestration.cancel(command)
     run = await harness.orchestration.finished(command.run_id)
     assert run.status.state is RunState.CANCELLED
     assert (tmp_path / "cancelled").exists()
@@ -220,7 +220,7 @@ async def test_cancel_reaches_the_holder(harness: AgentHarness, tmp_path: Path) 
 
 async def test_cancel_before_the_claim_runs_nothing(harness: AgentHarness) -> None:
     command = harness.orchestration.command(harness.agent, "echo", {"text": "x"})
-    await harness.orchestration.cancel(command.run_id)
+    await harness.orchestration.cancel(command)
     await harness.orchestration.send(command)
     assert (await harness.orchestration.finished(command.run_id)).status.state is RunState.CANCELLED
     assert ("echo", command.run_id) not in opsrail_sample.CALLS
@@ -229,7 +229,7 @@ async def test_cancel_before_the_claim_runs_nothing(harness: AgentHarness) -> No
 async def test_a_run_cancelled_in_the_queue_is_not_run(harness: AgentHarness) -> None:
     command = harness.orchestration.command(harness.agent, "echo", {"text": "x"})
     status = RunStatus(run_id=command.run_id, org_id=harness.org, state=RunState.CANCELLED, at=utc_now())
-    subject = subjects.run_status(harness.org, command.run_id)
+    subject = subjects.run_status(harness.org, "sample", command.run_id)
     await harness.orchestration.bus.publish(subject, status.encode(), message_id="c", expect=0)
     await harness.orchestration.send(command)
     await no_commands_left(harness)
@@ -238,7 +238,7 @@ async def test_a_run_cancelled_in_the_queue_is_not_run(harness: AgentHarness) ->
 
 async def take_over(harness: AgentHarness, run_id: str) -> None:
     """What a sibling does that believes the holder dead."""
-    bus, subject = harness.orchestration.bus, subjects.run_status(harness.org, run_id)
+    bus, subject = harness.orchestration.bus, subjects.run_status(harness.org, "sample", run_id)
     last = await bus.last(subjects.RUNS, subject)
     assert last is not None
     status = RunStatus(
@@ -259,7 +259,9 @@ async def test_a_holder_that_lost_the_fence_stops_and_says_nothing(nats_server: 
             subjects.ACTIONS, subjects.actions_consumer(harness.org, "sample")
         )
         assert info.num_ack_pending == 1
-        last = await harness.orchestration.bus.last(subjects.RUNS, subjects.run_status(harness.org, command.run_id))
+        last = await harness.orchestration.bus.last(
+            subjects.RUNS, subjects.run_status(harness.org, "sample", command.run_id)
+        )
         assert last is not None
         assert RunStatus.model_validate_json(last.body).instance == "sibling"
 

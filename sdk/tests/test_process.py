@@ -128,7 +128,7 @@ async def test_a_replayed_command_takes_no_run_from_its_holder(processes: Proces
     await wait_for(tmp_path / "started")
     await processes.start("two")
     await orchestration.send(command, message_id="replayed")
-    told = await orchestration.told(subjects.run_refused(orchestration.org, command.run_id))
+    told = await orchestration.told(subjects.run_refused(orchestration.org, "sample", command.run_id))
     assert CommandRefused.model_validate_json(told).error.code == "capability_replayed"
     assert CommandRefused.model_validate_json(told).instance == "two"
     (tmp_path / "release").touch()

@@ -15,7 +15,7 @@ from opsrail_sdk.testing.server import NatsServer
 
 
 def logger(bus: Bus, attempt: int = 1) -> RunLogger:
-    return RunLogger(bus, org_id="o", run_id="r", attempt=attempt, masker=Masker(), clock=utc_now)
+    return RunLogger(bus, org_id="o", agent_id="a", run_id="r", attempt=attempt, masker=Masker(), clock=utc_now)
 
 
 async def stored(bus: Bus) -> list[RunLog]:

@@ -58,7 +58,7 @@ async def announce(target: Target, folder: Path, **changed: str) -> tuple[Artifa
         }
     )
     with container.hints.listen("run", ident=run, org_id=target.orchestrator.org_id) as listener:
-        await bus.publish(subjects.run_artifact(org, run), told.encode())
+        await bus.publish(subjects.run_artifact(org, "ci", run), told.encode())
         await listener.wait(5)
     return told, await target.root.get(f"/v1/artifacts/{told.id}/content")
 

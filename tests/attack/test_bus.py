@@ -20,18 +20,22 @@ from opsrail_sdk.login import Login
 
 pytestmark = pytest.mark.slow
 
+RUN = str(uuid.uuid4())
+"""Whatever run: the server refuses the name of the other agent."""
+
 
 async def test_a_stolen_credential_reaches_no_further_than_its_manifest(stack: Stack) -> None:
     stack.wait_agents("ci")
     with stack.client() as root:
         org = root.get("/v1/me").json()["org_id"]
         await reach(stack, org)
-        for subject in (subjects.action(org, "cd", "deploy"), f"opsrail.{org}.>"):
+        refused = (subjects.action(org, "cd", "deploy"), subjects.run_status(org, "cd", RUN), f"opsrail.{org}.>")
+        for subject in refused:
             wait_until(partial(noted, root, subject), seconds=30, what=f"audit entry of {subject}")
 
 
 async def reach(stack: Stack, org: str) -> None:
-    """Order another agent, hear everything, speak for another organisation, replace the keys that are trusted."""
+    """Order another agent, tell of its runs, speak for another organisation, replace the trusted keys, hear all."""
     address = running_url(stack.data)
     assert address is not None
     host = address.rpartition("@")[2].removeprefix("nats://")
@@ -52,6 +56,9 @@ async def reach(stack: Stack, org: str) -> None:
         orders = [
             subjects.action(org, "cd", "deploy"),
             subjects.event(str(uuid.uuid4()), "dev.cdevents.pipelinerun.started.0.3.0"),
+            subjects.run_status(org, "cd", RUN),
+            subjects.run_log(org, "cd", RUN),
+            f"$JS.API.DIRECT.GET.RUNS.{subjects.run_status(org, 'cd', RUN)}",
             "$KV.trust.jwks",
         ]
         for subject in orders:

@@ -210,7 +210,7 @@ async def test_a_forgery_for_a_finished_run_is_audited_too(target: Target, victi
 async def begun(victim: AgentHarness) -> ActionCommand:
     ordered = victim.orchestration.command(victim.agent, "charge", {"text": "x"})
     await victim.orchestration.send(ordered)
-    await victim.orchestration.told(subjects.run_log(victim.org, ordered.run_id))
+    await victim.orchestration.told(subjects.run_log(victim.org, "victim", ordered.run_id))
     return ordered
 
 

@@ -87,7 +87,7 @@ async def test_a_cancelled_run_ends_promptly_and_says_so(
     await until(lambda: github.states == ["pending"])
     while not await harness.orchestration.events("dev.cdevents.taskrun.started.0.3.0"):
         await asyncio.sleep(0.02)
-    await harness.orchestration.cancel(command.run_id)
+    await harness.orchestration.cancel(command)
     run = await harness.orchestration.finished(command.run_id)
     assert run.status.state is RunState.CANCELLED
     assert github.states == ["pending", "error"]

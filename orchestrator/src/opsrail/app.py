@@ -40,6 +40,7 @@ from opsrail.secrets.roots.choice import root_of
 from opsrail.settings import Settings
 from opsrail.signing import Signer
 from opsrail.stream.hints import Hints
+from opsrail.stream.owners import Owners
 from opsrail.tls import redis_options
 from opsrail.workers.heartbeats import Heartbeats
 from opsrail.workers.keys import Keys
@@ -143,6 +144,7 @@ async def _build(settings: Settings, closing: AsyncExitStack) -> Container:
         passwords=Passwords(settings.auth),
         signer=signer,
         hints=hints,
+        owners=Owners(database),
         lane=Lane(database, hints),
         refusals=refusals,
         signatory=Signatory(database, sealer),

@@ -19,6 +19,7 @@ from opsrail.secrets.resolver import Resolver
 from opsrail.settings import Settings
 from opsrail.signing import Signer
 from opsrail.stream.hints import Hints
+from opsrail.stream.owners import Owners
 from opsrail_sdk.bus import Bus
 
 
@@ -40,6 +41,7 @@ class Container:
     passwords: Passwords
     signer: Signer
     hints: Hints
+    owners: Owners
     lane: Lane
     refusals: Refusals
     signatory: Signatory

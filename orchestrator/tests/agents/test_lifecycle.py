@@ -216,7 +216,7 @@ async def test_uninstall_takes_everything_away_and_cancels_what_waited(
     assert await spec(orchestrator) is None
     assert (await bus.js.stream_info(subjects.ACTIONS)).state.messages == 0
     assert await bus.js.consumers_info(subjects.ACTIONS) == []
-    last = await bus.last(subjects.RUNS, subjects.run_status(org, run))
+    last = await bus.last(subjects.RUNS, subjects.run_status(org, "sample", run))
     assert last is not None
     status = RunStatus.model_validate_json(last.body)
     assert status.state is RunState.CANCELLED

@@ -48,7 +48,7 @@ async def store(orchestrator: Orchestrator, tmp_path: Path, **values: str) -> Ar
         stored_at=datetime.now(UTC),
     )
     with orchestrator.container.hints.listen("run", ident=run_id, org_id=org) as listener:
-        await bus.publish(subjects.run_artifact(org, str(run_id)), told.encode())
+        await bus.publish(subjects.run_artifact(org, "ci", str(run_id)), told.encode())
         assert await listener.wait(5)
     return told
 

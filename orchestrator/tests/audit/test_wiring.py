@@ -95,7 +95,7 @@ async def test_a_capability_that_an_agent_refused(orchestrator: Orchestrator, to
     refused = CommandRefused(
         run_id=run, org_id=org, agent="ci", instance="ci-0", order=7, at=datetime.now(UTC), error=error
     )
-    await orchestrator.container.bus.publish(subjects.run_refused(org, run), refused.encode(), message_id=run)
+    await orchestrator.container.bus.publish(subjects.run_refused(org, "ci", run), refused.encode(), message_id=run)
     entry = await told("capability.refused")
     assert (entry["actor"], entry["target"]) == ("agent:ci", f"run:{run}")
     assert entry["reason"].startswith("capability_bad_signature")

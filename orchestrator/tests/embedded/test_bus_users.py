@@ -152,7 +152,7 @@ async def test_an_agent_can_do_its_work(rails: Rails, tmp_path: Path) -> None:
     await message.ack_sync(timeout=2)
     await pull.close()
 
-    status = subjects.run_status(OURS, run)
+    status = subjects.run_status(OURS, "ci", run)
     claimed = await agent.publish_fenced(subjects.RUNS, status, b"{}", message_id="s", expect=0)
     stored = await agent.last(subjects.RUNS, status)
     assert stored is not None
@@ -193,8 +193,12 @@ PUBLISHED = [
     subjects.request(OURS, "cd", "deploy"),
     subjects.request(THEIRS, "ci", "run_pipeline"),
     subjects.action(OURS, "ci", "run_pipeline"),
-    subjects.run_cancel(OURS, "r"),
-    subjects.run_status(THEIRS, "r"),
+    subjects.run_cancel(OURS, "ci", "r"),
+    subjects.run_status(OURS, "sibling", "r"),
+    subjects.run_log(OURS, "sibling", "r"),
+    subjects.run_artifact(OURS, "sibling", "r"),
+    subjects.run_refused(OURS, "sibling", "r"),
+    subjects.run_status(THEIRS, "ci", "r"),
     subjects.query(OURS, "sibling", "pipelines"),
     subjects.query(THEIRS, "core", "connection"),
     subjects.bus_refused(OURS, "sibling"),
@@ -208,7 +212,8 @@ PUBLISHED = [
     f"$JS.API.CONSUMER.CREATE.EVENTS.mine.opsrail.{OURS}.>",
     f"$JS.API.CONSUMER.DELETE.EVENTS.{OURS}-sibling-events",
     f"$JS.API.DIRECT.GET.KV_agent-specs.$KV.agent-specs.{OURS}.sibling",
-    f"$JS.API.DIRECT.GET.RUNS.opsrail.{THEIRS}.run.r.status",
+    f"$JS.API.DIRECT.GET.RUNS.{subjects.run_status(OURS, 'sibling', 'r')}",
+    f"$JS.API.DIRECT.GET.RUNS.{subjects.run_status(THEIRS, 'ci', 'r')}",
     f"$JS.ACK.ACTIONS.{OURS}-sibling-actions.1.1.1.1.1",
     "$JS.API.STREAM.DELETE.EVENTS",
     "$JS.API.STREAM.MSG.GET.EVENTS",
@@ -222,7 +227,8 @@ SUBSCRIBED = [
     ">",
     "opsrail.>",
     f"opsrail.{OURS}.>",
-    f"opsrail.{THEIRS}.run.*.cancel",
+    subjects.run_cancel(OURS, "sibling", "*"),
+    subjects.run_cancel(THEIRS, "ci", "*"),
     subjects.query(OURS, "sibling", "pipelines"),
     f"$KV.agent-specs.{OURS}.sibling",
     "$KV.>",

@@ -118,7 +118,7 @@ async def test_the_switch_for_all_can_stop_what_runs(
     assert thrown.json()["cancelled"] == 2
     cancelled = (await client.get(f"/v1/runs/{waiting}", params={"wait": 20})).json()
     assert (cancelled["state"], cancelled["error"]["code"]) == ("cancelled", "cancelled")
-    subject = subjects.run_cancel(agent.org, running)
+    subject = subjects.run_cancel(agent.org, "calc", running)
     while await orchestrator.container.bus.last(subjects.RUNS, subject) is None:
         await asyncio.sleep(0.02)
 

@@ -205,13 +205,16 @@ async def test_a_stream_taken_up_at_anothers_event_tells_nothing_of_it(orchestra
     )
     run = str(uuid.uuid4())
     status = RunStatus(run_id=run, org_id=str(other), state=RunState.RUNNING, at=datetime.now(UTC), message=MARK)
-    await bus.publish(subjects.run_status(str(other), run), status.encode())
+    await bus.publish(subjects.run_status(str(other), "ci", run), status.encode())
     await bus.publish_events(
         str(org), [CloudEvent(id="2", source="/t", type="io.opsrail.test.v1", data={"n": "ours"})]
     )
     begin, missed = await merged.start(bus, Position.parse("e0.0-r0"))
+    told = merged.messages(
+        bus, orchestrator.container.owners, org, frozenset(merged.TOPICS), begin=begin, missed=missed
+    )
     seen = b""
-    async with aclosing(merged.messages(bus, org, frozenset(merged.TOPICS), begin, missed)) as messages:
+    async with aclosing(told) as messages:
         while b"ours" not in seen:
             seen += await anext(messages)
     assert MARK.encode() not in seen

@@ -143,7 +143,7 @@ async def test_a_claimed_run_is_asked_to_stop(
     await agent.report(run_id, RunState.RUNNING)
     run = (await client.post(f"/v1/runs/{run_id}/cancel")).json()
     assert run["cancel_requested_at"]
-    wish = await orchestrator.container.bus.last(subjects.RUNS, subjects.run_cancel(agent.org, run_id))
+    wish = await orchestrator.container.bus.last(subjects.RUNS, subjects.run_cancel(agent.org, "calc", run_id))
     assert wish is not None
     await agent.report(run_id, RunState.CANCELLED, error=RunError(code="cancelled", message="on request"))
     assert (await ended(client, run_id))["state"] == "cancelled"
@@ -222,7 +222,7 @@ async def test_another_organisation_sees_nothing_of_it(
     run_id = (await ask(client)).json()["id"]
     async with orchestrator.container.database.organisation(uuid.uuid4()) as session:
         assert (await session.execute(text("SELECT count(*) FROM runs"))).scalar() == 0
-    foreign = subjects.run_status(str(uuid.uuid4()), run_id)
+    foreign = subjects.run_status(str(uuid.uuid4()), "calc", run_id)
     status = RunStatus(
         run_id=run_id, org_id=agent.org, state=RunState.SUCCEEDED, at=datetime.now(UTC), output={"forged": True}
     )

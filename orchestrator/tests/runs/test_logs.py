@@ -34,8 +34,8 @@ async def test_repeated_deliveries_are_one_line_each(
     agent: PlayedAgent, client: httpx.AsyncClient, run_id: str
 ) -> None:
     await agent.log(run_id, "a", "b")
-    body = (await agent.bus.last(subjects.RUNS, subjects.run_log(agent.org, run_id))).body  # type: ignore[union-attr]
-    await agent.bus.publish(subjects.run_log(agent.org, run_id), body)
+    body = (await agent.bus.last(subjects.RUNS, subjects.run_log(agent.org, "calc", run_id))).body  # type: ignore[union-attr]
+    await agent.bus.publish(subjects.run_log(agent.org, "calc", run_id), body)
     await agent.log(run_id, "c", first=3)
     await agent.log(run_id, "a again", attempt=2)
     assert [line["text"] for line in await lines(client, run_id, 4)] == ["a", "b", "c", "a again"]
@@ -70,8 +70,8 @@ def test_lines_whose_predecessors_are_gone_wait_no_longer() -> None:
 async def test_what_postgres_cannot_hold_is_replaced_and_poison_stops_nothing(
     agent: PlayedAgent, client: httpx.AsyncClient, run_id: str
 ) -> None:
-    await agent.bus.publish(subjects.run_log(agent.org, run_id), b"no json")
-    await agent.bus.publish(subjects.run_log(agent.org, "no-uuid"), b"{}")
+    await agent.bus.publish(subjects.run_log(agent.org, "calc", run_id), b"no json")
+    await agent.bus.publish(subjects.run_log(agent.org, "calc", "no-uuid"), b"{}")
     await agent.log(run_id, "nul \0 and \\u0000", "ünïcode 🚀")
     found = await lines(client, run_id, 2)
     assert [line["text"] for line in found] == ["nul \ufffd and \\u0000", "ünïcode 🚀"]

@@ -71,6 +71,7 @@ class Attempt:
         self._lines = RunLogger(
             bus,
             org_id=command.org_id,
+            agent_id=command.agent,
             run_id=command.run_id,
             attempt=status.attempt,
             masker=self._masker,
@@ -172,7 +173,7 @@ class Attempt:
 
     async def _keep_lease(self) -> None:
         """Say that we are at it, and look whether we still should be."""
-        cancel = subjects.run_cancel(self._settings.org, self._command.run_id)
+        cancel = subjects.run_cancel(self._settings.org, self._command.agent, self._command.run_id)
         while not self._fence.lost.is_set():
             with suppress(FenceLost, Unavailable, NatsError):
                 await self._message.in_progress()

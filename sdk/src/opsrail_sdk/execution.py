@@ -112,12 +112,12 @@ class Executor:
             else:
                 await self._refuse(message, command, error)
             return None
-        order = message.metadata.sequence.stream
+        org, order = self._settings.org, message.metadata.sequence.stream
         held = self._attempts.get(command.run_id)
         if held is not None and held.order == order:
             await message.nak(_LATER.total_seconds())
             return None
-        last = await last_status(self._bus, self._settings.org, command.run_id)
+        last = await last_status(self._bus, org, self._agent.id, command.run_id)
         if last.status is not None and last.status.order not in {None, order}:
             replayed = Refused("the run is not under this command but another", code="capability_replayed")
             await self._refuse(message, command, replayed)
@@ -125,7 +125,7 @@ class Executor:
         if last.finished:
             await message.ack_sync(timeout=5)
             return None
-        fence = Fence(self._bus, self._settings.org, command.run_id, last.sequence)
+        fence = Fence(self._bus, org, self._agent.id, command.run_id, last.sequence)
         taken_over = last.status is not None and not last.released
         given_up = await self._given_up(command, action, last, taken_over=taken_over)
         if given_up is not None:
@@ -185,10 +185,10 @@ class Executor:
         order = message.metadata.sequence.stream
         why = RunError(code=error.code, message=str(error))
         await self._tell(command, order, why)
-        if command.org_id == self._settings.org:
+        if (command.org_id, command.agent) == (self._settings.org, self._agent.id):
             with suppress(FenceLost):
                 status = self._status(command, order, 1, Outcome(RunState.FAILED, why))
-                await Fence(self._bus, self._settings.org, command.run_id, 0).write(status)
+                await Fence(self._bus, self._settings.org, self._agent.id, command.run_id, 0).write(status)
         await message.term()
 
     async def _tell(self, command: ActionCommand, order: int, why: RunError) -> None:
@@ -203,7 +203,7 @@ class Executor:
             error=why,
         )
         await self._bus.publish(
-            subjects.run_refused(self._settings.org, command.run_id),
+            subjects.run_refused(self._settings.org, self._agent.id, command.run_id),
             refused.encode(),
             message_id=f"{self._voice}:{command.run_id}:{why.code}",
         )
@@ -212,7 +212,7 @@ class Executor:
         self, command: ActionCommand, action: Action[Any, Any], last: LastStatus, *, taken_over: bool
     ) -> Outcome | None:
         """Why the run ends without another attempt, if it does."""
-        cancel = subjects.run_cancel(self._settings.org, command.run_id)
+        cancel = subjects.run_cancel(self._settings.org, self._agent.id, command.run_id)
         if await self._bus.last(subjects.RUNS, cancel) is not None:
             return of_stop(Stop.CANCELLED, action.spec)
         if taken_over and not action.spec.idempotent:

@@ -46,13 +46,13 @@ class LastStatus:
         return self.status.attempt if self.status else 0
 
 
-async def last_status(bus: Bus, org: str, run_id: str) -> LastStatus:
+async def last_status(bus: Bus, org: str, agent: str, run_id: str) -> LastStatus:
     """The last status of a run.
 
     Raises:
         Unavailable: the bus could not be read.
     """
-    stored = await bus.last(subjects.RUNS, subjects.run_status(org, run_id))
+    stored = await bus.last(subjects.RUNS, subjects.run_status(org, agent, run_id))
     if stored is None:
         return LastStatus(0, None)
     return LastStatus(stored.sequence, RunStatus.model_validate_json(stored.body))
@@ -61,9 +61,9 @@ async def last_status(bus: Bus, org: str, run_id: str) -> LastStatus:
 class Fence:
     """Writes statuses of one run in turn, each after the one before. ``lost`` is set once somebody else wrote."""
 
-    def __init__(self, bus: Bus, org: str, run_id: str, sequence: int) -> None:
+    def __init__(self, bus: Bus, org: str, agent: str, run_id: str, sequence: int) -> None:
         self._bus = bus
-        self._subject = subjects.run_status(org, run_id)
+        self._subject = subjects.run_status(org, agent, run_id)
         self._sequence = sequence
         self._lock = asyncio.Lock()
         self._ours: set[str] = set()

@@ -1,6 +1,7 @@
 """The contexts that handlers get in a running agent: the protocols of ``context``, on the real bus."""
 
 import asyncio
+import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -250,9 +251,9 @@ class LiveActionContext(LiveQueryContext[ConfigT]):
             expires_at=now + keep if keep else None,
         )
         await self._bus.publish(
-            subjects.run_artifact(self.org_id, self.run_id),
+            subjects.run_artifact(self.org_id, self.agent_id, self.run_id),
             artifact.encode(),
-            message_id=derived_id(artifact_id, artifact.digest),
+            message_id=uuid.uuid4().hex,  # that nobody can guess, and so have ours taken for repeated
             patience=_PATIENCE,
         )
         return artifact

@@ -145,7 +145,7 @@ def mask_log(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMappin
 
 
 def _forms(secret: str) -> frozenset[str]:
-    parts = {line.strip() for line in secret.splitlines()}
+    parts = {line.strip() for line in re.split(r"[\r\n]+", secret)}
     if len(parts) == 1:
         parts |= {secret.strip(), secret.strip("\r\n")}
     forms: set[str] = set()

@@ -82,7 +82,7 @@ class AgentProcess:
         """Work until ``stop``."""
         await asyncio.to_thread(self._clear_workdirs)
         self._bus.refused.add(Complaints(self._bus, self._settings.org, self._agent.id).tell)
-        await self._bus.nc.subscribe(subjects.run_cancel(self._settings.org, "*"), cb=self._on_cancel)
+        await self._bus.nc.subscribe(subjects.run_cancel(self._settings.org, self._agent.id, "*"), cb=self._on_cancel)
         background: list[asyncio.Task[Any]] = [
             asyncio.create_task(self._trust.follow()),
             asyncio.create_task(self._follow_spec()),
@@ -236,7 +236,7 @@ class AgentProcess:
             self._beat_now.set()
 
     async def _on_cancel(self, message: Msg) -> None:
-        self._executor.cancel(message.subject.split(".")[3])
+        self._executor.cancel(message.subject.split(".")[4])
 
     def _clear_workdirs(self) -> None:
         """Folders that a killed process of this name left behind."""

@@ -1,6 +1,7 @@
 """A run's log on its way to the bus: lines gathered for at most 100 ms or 32 KB, memory bounded."""
 
 import asyncio
+import uuid
 from collections import deque
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
@@ -31,13 +32,18 @@ class Clock(Protocol):
 class RunLogger:
     """Lines of one attempt, numbered from 1. ``add`` never blocks; ``close`` sends the rest."""
 
-    def __init__(self, bus: Bus, *, org_id: str, run_id: str, attempt: int, masker: Masker, clock: Clock) -> None:
+    def __init__(
+        self, bus: Bus, *, org_id: str, agent_id: str, run_id: str, attempt: int, masker: Masker, clock: Clock
+    ) -> None:
         self._bus = bus
         self._org_id = org_id
+        self._agent_id = agent_id
         self._run_id = run_id
         self._attempt = attempt
         self._masker = masker
         self._clock = clock
+        self._voice = uuid.uuid4().hex
+        """Begins our message ids: whoever guessed them could have our lines taken for repeated ones."""
         self._lines: deque[LogLine] = deque()
         self._held = 0
         self._count = 0
@@ -114,9 +120,9 @@ class RunLogger:
         while True:
             try:
                 await self._bus.publish(
-                    subjects.run_log(self._org_id, self._run_id),
+                    subjects.run_log(self._org_id, self._agent_id, self._run_id),
                     body,
-                    message_id=f"{self._run_id}:{self._attempt}:{lines[0].n}",
+                    message_id=f"{self._voice}:{lines[0].n}",
                     patience=timedelta(seconds=30),
                 )
             except Unavailable as error:

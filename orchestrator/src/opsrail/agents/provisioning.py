@@ -187,7 +187,8 @@ async def _cancel(container: Container, order: int, command: ActionCommand) -> N
         message=reason,
         error=RunError(code="agent_uninstalled", message=reason),
     )
+    names = (command.org_id, command.agent, command.run_id)
     try:
-        await container.bus.publish(subjects.run_status(command.org_id, command.run_id), status.encode(), expect=0)
+        await container.bus.publish(subjects.run_status(*names), status.encode(), expect=0)
     except SequenceConflict:
-        await container.bus.publish(subjects.run_cancel(command.org_id, command.run_id), status.encode())
+        await container.bus.publish(subjects.run_cancel(*names), status.encode())

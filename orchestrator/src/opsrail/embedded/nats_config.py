@@ -93,7 +93,7 @@ def _taken_over(org: str, users: Iterable[BusUser]) -> tuple[list[str], list[str
     granted = {subject for user in users for subject in user.access.publish}
     flows = sorted(subject for subject in granted if subject.startswith(f"{NEXT}."))
     services += sorted(subject for subject in granted if subject.startswith("$JS.ACK."))
-    return services, flows, [subjects.run_cancel(org, "*"), specs, trust]
+    return services, flows, [subjects.run_cancel(org, "*", "*"), specs, trust]
 
 
 def _user(user: BusUser) -> str:

@@ -61,7 +61,7 @@ async def follow(
 async def _complete(bus: Bus, run: Run) -> bool:
     """Whether the database has the last lines that the bus has."""
     try:
-        last = await bus.last(subjects.RUNS, subjects.run_log(str(run.org_id), str(run.id)))
+        last = await bus.last(subjects.RUNS, subjects.run_log(str(run.org_id), run.agent, str(run.id)))
     except Unavailable:
         return True
     return last is None or last.sequence <= run.log_sequence

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.rows import namedtuple_row
@@ -22,6 +22,18 @@ from opsrail.runs.parents import RunKey, wake_parents
 from opsrail.runs.progress import Seen, Standing, advance
 from opsrail_sdk.contracts.cloudevent import CloudEvent
 from opsrail_sdk.contracts.run import FINISHED, ArtifactStored, RunState
+
+
+class Source(NamedTuple):
+    """Who tells of what: the names in a message's subject, which the bus keeps agents to."""
+
+    org_id: uuid.UUID
+    agent: str
+    run_id: uuid.UUID
+
+    @property
+    def run(self) -> RunKey:
+        return self.org_id, self.run_id
 
 
 @dataclass
@@ -45,27 +57,30 @@ class Applied:
     """Sequences of log messages that came before their predecessors: nothing was written of them."""
     unknown: int
     """Runs that have no row, as after retention, or that no agent has a say in."""
+    foreign: Sequence[Source]
+    """Agents that told of another agent's run: nothing of it was taken."""
 
 
 async def apply(
-    connection: psycopg.AsyncConnection, reports: Mapping[RunKey, Reports], *, keep: timedelta
+    connection: psycopg.AsyncConnection, reports: Mapping[Source, Reports], *, keep: timedelta
 ) -> Applied:
     """Apply a batch within the connection's transaction.
 
     Args:
         keep: how long artifacts live that ask for nothing else.
     """
-    rows = await _lock(connection, [run_id for _, run_id in reports])
-    known = {key: rows[key[1]] for key in reports if _takes_reports(rows.get(key[1]), key)}
-    ends = await log_order.ends(connection, {key[1]: reports[key].logs for key in known})
-    logs = {key: log_order.in_order(key[1], reports[key].logs, ends) for key in known}
+    rows = await _lock(connection, [source.run_id for source in reports])
+    theirs = {source: rows[source.run_id] for source in reports if _takes_reports(rows.get(source.run_id), source)}
+    known = {source: row for source, row in theirs.items() if row.agent == source.agent}
+    ends = await log_order.ends(connection, {key.run_id: reports[key].logs for key in known})
+    logs = {key: log_order.in_order(key.run_id, reports[key].logs, ends) for key in known}
     events: defaultdict[uuid.UUID, list[CloudEvent]] = defaultdict(list)
     changes: list[dict[str, Any]] = []
     finished: list[uuid.UUID] = []
     for key, row in known.items():
         before = _standing(row)
         after, facts = advance(before, reports[key].statuses)
-        events[key[0]].extend(
+        events[key.org_id].extend(
             state_event(
                 row,
                 status.state,
@@ -87,11 +102,18 @@ async def apply(
     woken = await wake_parents(connection, finished) if finished else []
     written = {part.sequence for parts in logs.values() for part in parts}
     early = frozenset(part.sequence for key in known for part in reports[key].logs) - written
-    return Applied(events, list(known), woken, early, unknown=len(reports) - len(known))
+    return Applied(
+        events,
+        changed=[key.run for key in known],
+        woken=woken,
+        early=early,
+        unknown=len(reports) - len(theirs),
+        foreign=[key for key in theirs if key not in known],
+    )
 
 
-def _takes_reports(row: Any, key: RunKey) -> bool:
-    return row is not None and row.org_id == key[0] and row.kind == "action"
+def _takes_reports(row: Any, source: Source) -> bool:
+    return row is not None and row.org_id == source.org_id and row.kind == "action"
 
 
 async def _lock(connection: psycopg.AsyncConnection, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Any]:
@@ -153,13 +175,22 @@ def _change(row: Any, after: Standing, logs: Sequence[LogPart]) -> dict[str, Any
 
 
 async def _insert_lines(
-    connection: psycopg.AsyncConnection, known: Mapping[RunKey, Any], logs: Mapping[RunKey, Sequence[LogPart]]
+    connection: psycopg.AsyncConnection, known: Mapping[Source, Any], logs: Mapping[Source, Sequence[LogPart]]
 ) -> None:
     columns: list[list[Any]] = [[] for _ in range(9)]
     for key, row in known.items():
         lines = [(part.attempt, line) for part in logs[key] for line in part.lines]
         for offset, (attempt, line) in enumerate(lines, start=1):
-            values = (*key, row.log_position + offset, attempt, line.n, line.at, line.stream, line.step, line.text)
+            values = (
+                *key.run,
+                row.log_position + offset,
+                attempt,
+                line.n,
+                line.at,
+                line.stream,
+                line.step,
+                line.text,
+            )
             for column, value in zip(columns, values, strict=True):
                 column.append(value)
     if not columns[0]:
@@ -177,15 +208,15 @@ async def _insert_lines(
 
 async def _insert_artifacts(
     connection: psycopg.AsyncConnection,
-    known: Mapping[RunKey, Any],
-    reports: Mapping[RunKey, Reports],
+    known: Mapping[Source, Any],
+    reports: Mapping[Source, Reports],
     keep: timedelta,
 ) -> None:
     rows = [
         (
-            key[0],
+            key.org_id,
             stored.id,
-            key[1],
+            key.run_id,
             stored.name,
             stored.object_name,
             stored.media_type,

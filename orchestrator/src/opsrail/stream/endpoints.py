@@ -44,4 +44,6 @@ async def stream(
         begin, missed = await merged.start(services.bus, resume)
     except (NatsError, TimeoutError) as error:
         raise Unavailable("the bus is away", headers={"Retry-After": "2"}) from error
-    return sse.response(merged.messages(services.bus, principal.org_id, wanted, begin, missed))
+    return sse.response(
+        merged.messages(services.bus, services.owners, principal.org_id, wanted, begin=begin, missed=missed)
+    )

@@ -13,6 +13,7 @@ from nats.aio.msg import Msg
 
 from opsrail.runs.announcing import TYPE_PREFIX as RUN_EVENTS
 from opsrail.stream import sse, tail
+from opsrail.stream.owners import Owners
 from opsrail.stream.position import Position
 from opsrail_sdk.bus import Bus
 from opsrail_sdk.contracts import subjects
@@ -46,14 +47,21 @@ async def start(bus: Bus, resume: Position | None) -> tuple[Position, dict[str, 
 
 
 async def messages(
-    bus: Bus, org_id: uuid.UUID, topics: frozenset[str], begin: Position, missed: dict[str, int]
+    bus: Bus,
+    owners: Owners,
+    org_id: uuid.UUID,
+    topics: frozenset[str],
+    *,
+    begin: Position,
+    missed: dict[str, int],
 ) -> AsyncGenerator[bytes]:
     """SSE messages from ``begin`` on."""
     queue: asyncio.Queue[_Item | None] = asyncio.Queue(_HELD)
     org = str(org_id)
     sources = [("e", tail.follow(bus, subjects.EVENTS, [subjects.event_filter(org, "*")], start=begin.event))]
     if "run" in topics:
-        sources.append(("r", tail.follow(bus, subjects.RUNS, [subjects.run_status(org, "*")], start=begin.run)))
+        statuses = tail.follow(bus, subjects.RUNS, [subjects.run_status(org, "*", "*")], start=begin.run)
+        sources.append(("r", _of_their_agents(statuses, owners, org_id)))
     readers = [asyncio.create_task(_read(mark, source, queue)) for mark, source in sources]
     position = begin
     try:
@@ -64,7 +72,7 @@ async def messages(
             stream, sequence, items = item
             if stream == "r":
                 position = replace(position, run=sequence + 1)
-                yield sse.message("run", _run_of_status(items[0]), id=str(position))
+                yield sse.message("run", items[0], id=str(position))
                 continue
             had = position.index if sequence == position.event else 0
             for index, event in enumerate(items[had:], start=had):
@@ -77,12 +85,21 @@ async def messages(
         await asyncio.gather(*readers, return_exceptions=True)
 
 
+async def _of_their_agents(statuses: AsyncGenerator[Msg], owners: Owners, org_id: uuid.UUID) -> AsyncGenerator[Msg]:
+    """Without what an agent says of another's run."""
+    async with aclosing(statuses) as following:
+        async for message in following:
+            _, _, _, agent, run, _ = message.subject.split(".")
+            if await owners.owns(org_id, agent, run):
+                yield message
+
+
 async def _read(mark: str, source: AsyncGenerator[Msg], queue: asyncio.Queue[_Item | None]) -> None:
     """Read ahead a little; if reading fails for good the answer ends, and the client comes back to its position."""
     try:
         async with aclosing(source) as following:
             async for message in following:
-                items = _items(message)
+                items = _items(message) if mark == "e" else _run(message)
                 if items:
                     await queue.put((mark, message.metadata.sequence.stream, items))
     except Exception:
@@ -99,17 +116,20 @@ def _items(message: Msg) -> list[dict[str, Any]]:
     return [item for item in unfolded(body) if isinstance(item, dict)]
 
 
+def _run(message: Msg) -> list[dict[str, Any]]:
+    """What a status says of its run; which run that is, and whose, is the subject's to say."""
+    _, _, _, agent, run, _ = message.subject.split(".")
+    told = {"run_id", "org_id", "agent"}
+    return [
+        {"id": run, "agent": agent, **{key: value for key, value in status.items() if key not in told}}
+        for status in _items(message)[:1]
+    ]
+
+
 def _together(told: list[tuple[str, Any]], position: Position) -> bytes:
     """What one event is told as, in one piece; only the last carries the position, so none can be skipped."""
     *before, (topic, data) = told
     return b"".join(sse.message(name, value) for name, value in before) + sse.message(topic, data, id=str(position))
-
-
-def _run_of_status(status: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "id": status.get("run_id"),
-        **{key: value for key, value in status.items() if key not in {"run_id", "org_id"}},
-    }
 
 
 def _of_event(event: dict[str, Any], topics: frozenset[str]) -> list[tuple[str, Any]]:

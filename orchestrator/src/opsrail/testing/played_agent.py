@@ -68,7 +68,7 @@ class PlayedAgent:
             run_id=run_id, org_id=self.org, state=state, attempt=attempt, at=datetime.now(UTC), agent="calc", **values
         )
         ack = await self.bus.publish(
-            subjects.run_status(self.org, run_id), status.encode(), expect=self.sequences.get(run_id, 0)
+            subjects.run_status(self.org, "calc", run_id), status.encode(), expect=self.sequences.get(run_id, 0)
         )
         self.sequences[run_id] = ack.sequence
         return ack.sequence
@@ -81,7 +81,7 @@ class PlayedAgent:
             lines=tuple(LogLine(n=n, at=datetime.now(UTC), text=line) for n, line in enumerate(lines, start=first)),
         )
         await self.bus.publish(
-            subjects.run_log(self.org, run_id), told.encode(), message_id=f"{run_id}:{attempt}:{first}"
+            subjects.run_log(self.org, "calc", run_id), told.encode(), message_id=f"{run_id}:{attempt}:{first}"
         )
 
     async def succeed(self, run_id: str, output: dict[str, Any]) -> None:

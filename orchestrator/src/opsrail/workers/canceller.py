@@ -44,7 +44,7 @@ class Canceller:
             async with connection.cursor(row_factory=namedtuple_row) as cursor:
                 await cursor.execute(
                     """
-                    SELECT id, org_id, cancel_reason, cancel_requested_at, dispatch_sequence FROM runs
+                    SELECT id, org_id, agent, cancel_reason, cancel_requested_at, dispatch_sequence FROM runs
                     WHERE cancel_requested_at IS NOT NULL AND cancel_sent_at IS NULL AND kind = 'action'
                     ORDER BY cancel_requested_at LIMIT %s FOR UPDATE SKIP LOCKED
                     """,
@@ -73,12 +73,14 @@ class Canceller:
         try:
             await self._bus.publish_fenced(
                 subjects.RUNS,
-                subjects.run_status(org, run),
+                subjects.run_status(org, row.agent, run),
                 status.encode(),
                 message_id=f"{run}:cancelled",
                 expect=0,
             )
         except SequenceConflict:
             wish = {"run_id": run, "reason": row.cancel_reason, "at": row.cancel_requested_at}
-            await self._bus.publish(subjects.run_cancel(org, run), orjson.dumps(wish), message_id=f"{run}:cancel")
+            await self._bus.publish(
+                subjects.run_cancel(org, row.agent, run), orjson.dumps(wish), message_id=f"{run}:cancel"
+            )
             log.info("canceller.asked", run_id=run)

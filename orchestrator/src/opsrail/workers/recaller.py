@@ -60,7 +60,7 @@ class Recaller:
     async def _recall(self, row: Any) -> bool:
         """Whether the command was taken back; not where somebody has begun it, or the bus is away."""
         try:
-            if await self._bus.last(subjects.RUNS, subjects.run_status(str(row.org_id), str(row.id))):
+            if await self._bus.last(subjects.RUNS, subjects.run_status(str(row.org_id), row.agent, str(row.id))):
                 return False
             with suppress(NotFoundError):
                 await self._bus.js.delete_msg(subjects.ACTIONS, row.dispatch_sequence)
@@ -71,8 +71,9 @@ class Recaller:
 
 
 _DUE = """
-    SELECT id, org_id, dispatch_sequence FROM runs r
-    WHERE kind = 'action' AND state = 'queued' AND dispatch_sequence IS NOT NULL AND cancel_requested_at IS NULL
+    SELECT id, org_id, agent, dispatch_sequence FROM runs r
+    WHERE (SELECT count(*) > 0 FROM kill_switches)
+      AND kind = 'action' AND state = 'queued' AND dispatch_sequence IS NOT NULL AND cancel_requested_at IS NULL
       AND EXISTS (SELECT FROM kill_switches k WHERE k.org_id = r.org_id AND k.agent IN (r.agent, '*'))
     ORDER BY id LIMIT %s FOR UPDATE OF r SKIP LOCKED
 """

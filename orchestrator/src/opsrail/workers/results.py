@@ -18,8 +18,7 @@ from opsrail.audit import trail
 from opsrail.audit.trail import Entry
 from opsrail.db.engine import Database
 from opsrail.runs.log_order import LogPart
-from opsrail.runs.outcomes import Applied, Reports, apply
-from opsrail.runs.parents import RunKey
+from opsrail.runs.outcomes import Applied, Reports, Source, apply
 from opsrail.runs.progress import Seen
 from opsrail.runs.service import QUEUE
 from opsrail.stream.hints import Hints
@@ -61,10 +60,10 @@ class Results:
             durable_name=CONSUMER,
             name=CONSUMER,
             filter_subjects=[
-                subjects.run_status("*", "*"),
-                subjects.run_log("*", "*"),
-                subjects.run_artifact("*", "*"),
-                subjects.run_refused("*", "*"),
+                subjects.run_status("*", "*", "*"),
+                subjects.run_log("*", "*", "*"),
+                subjects.run_artifact("*", "*", "*"),
+                subjects.run_refused("*", "*", "*"),
             ],
             ack_policy=api.AckPolicy.EXPLICIT,
             ack_wait=_ACK_WAIT.total_seconds(),
@@ -94,14 +93,15 @@ class Results:
             raise
 
     async def _write(self, batch: Sequence[Msg]) -> None:
-        reports: defaultdict[RunKey, Reports] = defaultdict(Reports)
+        reports: defaultdict[Source, Reports] = defaultdict(Reports)
         refused: list[tuple[uuid.UUID, Entry]] = []
         kept = [message for message in batch if await self._read(message, reports, refused)]
         if not kept:
             return
         async with self._database.raw_across() as connection:
             applied = await apply(connection, reports, keep=self._keep)
-            await trail.record_raw(connection, refused)
+            foreign = [(source.org_id, _foreign(source)) for source in applied.foreign]
+            await trail.record_raw(connection, [*refused, *foreign])
         await self._tell(applied)
         for message in kept:
             if message.metadata.sequence.stream in applied.early:
@@ -122,17 +122,18 @@ class Results:
         )
 
     async def _read(
-        self, message: Msg, reports: defaultdict[RunKey, Reports], refused: list[tuple[uuid.UUID, Entry]]
+        self, message: Msg, reports: defaultdict[Source, Reports], refused: list[tuple[uuid.UUID, Entry]]
     ) -> bool:
-        """Whether the message could be understood. Organisation and run are those of the subject."""
-        _, org, _, run, kind = message.subject.split(".")
+        """Whether the message could be understood. Organisation, agent and run are those of the subject."""
+        _, org, _, agent, run, kind = message.subject.split(".")
         sequence = message.metadata.sequence.stream
         body = _without_nul(message.data)
         try:
+            source = Source(uuid.UUID(org), agent, uuid.UUID(run))
             if kind == "refused":
-                refused.append((uuid.UUID(org), _entry(run, CommandRefused.model_validate_json(body))))
+                refused.append((source.org_id, _refused(source, CommandRefused.model_validate_json(body))))
                 return True
-            report = reports[uuid.UUID(org), uuid.UUID(run)]
+            report = reports[source]
             if kind == "status":
                 repeated = message.metadata.num_delivered > 1
                 report.statuses.append(Seen(sequence, RunStatus.model_validate_json(body), repeated))
@@ -150,15 +151,26 @@ class Results:
         return True
 
 
-def _entry(run: str, told: CommandRefused) -> Entry:
+def _refused(source: Source, told: CommandRefused) -> Entry:
     """An agent was sent a command that it may not carry out: forged, altered, expired or replayed."""
     return Entry(
-        actor=f"agent:{told.agent}",
+        actor=f"agent:{source.agent}",
         verb="capability.refused" if told.error.code.startswith("capability_") else "command.refused",
-        target=f"run:{run}",
+        target=f"run:{source.run_id}",
         outcome="denied",
         reason=f"{told.error.code}: {told.error.message}",
         detail={"instance": told.instance, "order": told.order},
+    )
+
+
+def _foreign(source: Source) -> Entry:
+    """An agent told of a run that is another's."""
+    return Entry(
+        actor=f"agent:{source.agent}",
+        verb="report.refused",
+        target=f"run:{source.run_id}",
+        outcome="denied",
+        reason="the run is another agent's",
     )
 
 

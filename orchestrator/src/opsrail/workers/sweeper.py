@@ -80,7 +80,7 @@ class Sweeper:
 
     async def _look(self, connection: psycopg.AsyncConnection, row: Any) -> None:
         org, run = str(row.org_id), str(row.id)
-        stored = await self._bus.last(subjects.RUNS, subjects.run_status(org, run))
+        stored = await self._bus.last(subjects.RUNS, subjects.run_status(org, row.agent, run))
         last = RunStatus.model_validate_json(stored.body) if stored else None
         if stored and last and (last.state in FINISHED or stored.sequence > row.status_sequence):
             return  # the outcome is on its way through `results`
@@ -132,7 +132,7 @@ class Sweeper:
         try:
             await self._bus.publish_fenced(
                 subjects.RUNS,
-                subjects.run_status(status.org_id, status.run_id),
+                subjects.run_status(status.org_id, row.agent, status.run_id),
                 status.encode(),
                 message_id=f"{row.id}:{code}:{sequence}",
                 expect=sequence,

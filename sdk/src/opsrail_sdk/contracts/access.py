@@ -64,8 +64,9 @@ def _facts(manifest: Manifest, org: str) -> list[str]:
         facts.append(subjects.request(org, agent, action))
     if manifest.actions:
         kinds = (subjects.run_status, subjects.run_log, subjects.run_artifact, subjects.run_refused)
-        run = [kind(org, "*") for kind in kinds]
-        facts += [*run, *(_last(subjects.RUNS, subject) for subject in (run[0], subjects.run_cancel(org, "*")))]
+        facts += [kind(org, manifest.id, "*") for kind in kinds]
+        read = (subjects.run_status, subjects.run_cancel)
+        facts += [_last(subjects.RUNS, kind(org, manifest.id, "*")) for kind in read]
         facts.append(f"$O.{subjects.artifacts_bucket(org)}.>")
     return facts
 
@@ -90,7 +91,7 @@ def _heard(manifest: Manifest, org: str) -> list[str]:
         f"{subjects.inbox_prefix(org, manifest.id)}.>",
         f"$KV.{subjects.SPECS_BUCKET}.{subjects.spec_key(org, manifest.id)}",
         f"$KV.{subjects.TRUST_BUCKET}.{subjects.JWKS_KEY}",
-        subjects.run_cancel(org, "*"),
+        subjects.run_cancel(org, manifest.id, "*"),
         *([subjects.query(org, manifest.id, "*")] if manifest.queries else []),
         "$SRV.>",
     ]

@@ -76,29 +76,29 @@ def actions_of(org: str, agent: str) -> str:
     return f"opsrail.{org}.action.{agent}.>"
 
 
-def run_status(org: str, run: str) -> str:
-    """Where states of a run are written; its last message is the run's fence."""
-    return f"opsrail.{org}.run.{run}.status"
+def run_status(org: str, agent: str, run: str) -> str:
+    """Where states of a run are written by the agent whose run it is; its last message is the run's fence."""
+    return f"opsrail.{org}.run.{agent}.{run}.status"
 
 
-def run_log(org: str, run: str) -> str:
+def run_log(org: str, agent: str, run: str) -> str:
     """Where log lines of a run are written."""
-    return f"opsrail.{org}.run.{run}.log"
+    return f"opsrail.{org}.run.{agent}.{run}.log"
 
 
-def run_artifact(org: str, run: str) -> str:
+def run_artifact(org: str, agent: str, run: str) -> str:
     """Where stored artifacts of a run are announced."""
-    return f"opsrail.{org}.run.{run}.artifact"
+    return f"opsrail.{org}.run.{agent}.{run}.artifact"
 
 
-def run_refused(org: str, run: str) -> str:
+def run_refused(org: str, agent: str, run: str) -> str:
     """Where an agent tells of a command for a run that it did not carry out."""
-    return f"opsrail.{org}.run.{run}.refused"
+    return f"opsrail.{org}.run.{agent}.{run}.refused"
 
 
-def run_cancel(org: str, run: str) -> str:
-    """Where a wish to cancel a run is written; ``*`` as run listens to all."""
-    return f"opsrail.{org}.run.{run}.cancel"
+def run_cancel(org: str, agent: str, run: str) -> str:
+    """Where a wish to cancel a run is written; ``*`` as run listens to all of the agent's."""
+    return f"opsrail.{org}.run.{agent}.{run}.cancel"
 
 
 def query(org: str, agent: str, name: str) -> str:

@@ -157,8 +157,10 @@ class Orchestration:
             message_id=message_id or command.run_id,
         )
 
-    async def cancel(self, run_id: str) -> None:
-        await self.bus.publish(subjects.run_cancel(self.org, run_id), b"{}", message_id=f"{run_id}:cancel")
+    async def cancel(self, command: ActionCommand) -> None:
+        await self.bus.publish(
+            subjects.run_cancel(self.org, command.agent, command.run_id), b"{}", message_id=f"{command.run_id}:cancel"
+        )
 
     async def finished(self, run_id: str) -> FinishedRun:
         """Wait for the run's final status.
@@ -166,7 +168,7 @@ class Orchestration:
         Raises:
             TimeoutError: it does not come.
         """
-        subject = f"opsrail.{self.org}.run.{run_id}.>"
+        subject = f"opsrail.{self.org}.run.*.{run_id}.>"
         subscription = await self.bus.js.subscribe(subject, ordered_consumer=True)
         statuses: list[RunStatus] = []
         lines: list[LogLine] = []
