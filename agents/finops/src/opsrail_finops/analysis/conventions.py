@@ -14,7 +14,7 @@ from enum import StrEnum
 
 PLACES = 38
 """Decimal places that are kept; an amount with more is refused, not rounded."""
-_LARGEST = Decimal(10) ** 24
+LARGEST = Decimal(10) ** 24
 
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 _POINT_GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
@@ -105,7 +105,7 @@ def amount(text: str, conventions: Conventions | None) -> Decimal:
         raise Refused(f"{text[:40]!r} is not a finite number")
     else:
         raise Refused(f"{text[:40]!r} is not a number")
-    if abs(number) >= _LARGEST:
+    if abs(number) >= LARGEST:
         raise Refused(f"{text[:40]!r} is too large for a cost")
     if places(number) > PLACES:
         raise Refused(f"{text[:40]!r} has more than {PLACES} decimal places")

@@ -7,31 +7,18 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from opsrail_finops.analysis.amounts import combined, read_amounts
 from opsrail_finops.analysis.columns import Columns, first_filled, mapped, only, tag_reader
-from opsrail_finops.analysis.conventions import (
-    PLACES,
-    Conventions,
-    Refused,
-    Unsettled,
-    amount,
-    places,
-    settle,
-    utc_day,
-)
+from opsrail_finops.analysis.conventions import Conventions, Refused, Unsettled, settle, utc_day
 from opsrail_finops.analysis.tables import BadBill, Table
 
 COSTS = ("BilledCost", "EffectiveCost")
 REFUSALS_KEPT = 10_000
-_DECIMAL = pa.decimal256(76, PLACES)
-_ADDEND = pa.decimal256(63, PLACES)
-"""Holds any amount that is let through, and leaves room for the digits that adding a few terms needs."""
-_LARGEST = Decimal(10) ** 24
 SHORT = {
     "service": "ServiceName",
     "account": "SubAccountId",
@@ -196,9 +183,12 @@ class BillRows:
                 batch.column(kind) if kind else None,
                 batch.column(unless) if unless else None,
             )
-            terms.append((term.times, *self._amounts(texts, column, faults)))
+            found = read_amounts(texts, self._conventions)
+            for index, reason in found.wrong.items():
+                faults.setdefault(index, (column, reason))
+            terms.append((term.times, found))
         # What the amortised export costs was billed in the actual one.
-        return _combined([] if (cost, self._dataset) == ("BilledCost", AMORTISED) else terms, batch.num_rows)
+        return combined([] if (cost, self._dataset) == ("BilledCost", AMORTISED) else terms, batch.num_rows)
 
     def _days_of(self, column: pa.Array, name: str, faults: dict[int, tuple[str, str]]) -> pa.Array:
         encoded = column.dictionary_encode(null_encoding="encode")
@@ -223,31 +213,6 @@ class BillRows:
                 day = refused
             self._days[text] = day
         return day
-
-    def _amounts(self, texts: pa.Array, name: str, faults: dict[int, tuple[str, str]]) -> tuple[pa.Array, pa.Array]:
-        if self._conventions is None and (quick := _quick_amounts(texts)) is not None:
-            return quick
-        encoded = texts.dictionary_encode()
-        numbers: list[Decimal | None] = []
-        shown: list[int | None] = []
-        wrong: dict[int, str] = {}
-        for at, text in enumerate(encoded.dictionary.to_pylist()):
-            try:
-                number = amount(text, self._conventions)
-            except Refused as refused:
-                wrong[at] = str(refused)
-                numbers.append(None)
-                shown.append(None)
-            else:
-                numbers.append(number)
-                shown.append(places(number))
-        if wrong:
-            for index, code in enumerate(encoded.indices.to_pylist()):
-                if code in wrong:
-                    faults.setdefault(index, (name, wrong[code]))
-        return pc.take(pa.array(numbers, _DECIMAL), encoded.indices), pc.take(
-            pa.array(shown, pa.int32()), encoded.indices
-        )
 
     def _row_numbers(self, done: int, count: int) -> Callable[[int], int]:
         """Numbers in the file of the rows that follow `done` accepted ones: refused rows count too."""
@@ -274,36 +239,6 @@ def _accepted(misfits: Sequence[int], done: int, count: int) -> Iterator[int]:
         if number not in wrong:
             yield number
             count -= 1
-
-
-def _quick_amounts(texts: pa.Array) -> tuple[pa.Array, pa.Array] | None:
-    """All at once when every text is a plain number without exponent; `None` otherwise."""
-    if pc.any(pc.match_substring_regex(texts, "[^0-9.+-]")).as_py():
-        return None
-    try:
-        numbers = texts.cast(_DECIMAL)
-    except pa.ArrowInvalid:
-        return None
-    bounds = pc.min_max(numbers).as_py()
-    if bounds["max"] is not None and max(abs(bounds["max"]), abs(bounds["min"])) >= _LARGEST:
-        return None
-    point = pc.find_substring(texts, ".")
-    after = pc.subtract(pc.subtract(pc.utf8_length(texts), point), 1)
-    return numbers, pc.if_else(pc.less(point, 0), pa.scalar(0, pa.int32()), after)
-
-
-def _combined(terms: Sequence[tuple[int, pa.Array, pa.Array]], rows: int) -> tuple[pa.Array, pa.Array]:
-    """The sum of each row's terms, each taken `times` 1 or -1, and the most places of them; null without any."""
-    if not terms:
-        return pa.nulls(rows, _DECIMAL), pa.nulls(rows, pa.int32())
-    if len(terms) == 1 and terms[0][0] == 1:
-        return terms[0][1], terms[0][2]
-    total = pa.nulls(rows, _ADDEND)
-    for times, numbers, _ in terms:
-        signed = numbers.cast(_ADDEND) if times == 1 else pc.negate(numbers.cast(_ADDEND))
-        both = pc.add(total, signed).cast(_DECIMAL)
-        total = pc.coalesce(both, total.cast(_DECIMAL), signed.cast(_DECIMAL)).cast(_ADDEND)
-    return total.cast(_DECIMAL), pc.max_element_wise(*(shown for _, _, shown in terms))
 
 
 def _azure_dataset(table: Table) -> str | None:
