@@ -24,7 +24,7 @@ export function FilterBar({
   clear?: () => void;
 }) {
   return (
-    <div role="search" className="mb-3 grid grid-cols-2 gap-2 sm:flex sm:flex-wrap">
+    <div role="search" className="mb-3 grid grid-cols-2 items-end gap-2 sm:flex sm:flex-wrap">
       {fields.map(
         ({ name, label, options, placeholder = label, type = "text", className = "sm:max-w-44" }) =>
           options ? (

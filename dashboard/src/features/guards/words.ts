@@ -10,12 +10,12 @@ export const KIND_WORDS: Record<Guard["kind"], string> = {
 
 export function selectorWords({ agents, actions, environments, targets, risks }: Selector): string {
   const parts = [
-    agents && `agents ${agents.join(", ")}`,
-    actions && `actions ${actions.join(", ")}`,
+    agents && `for agents ${agents.join(", ")}`,
+    actions && `for actions ${actions.join(", ")}`,
     environments && `in ${environments.map((name) => name || "no named environment").join(", ")}`,
-    targets && `targets ${targets.join(", ")}`,
+    targets && `for targets ${targets.join(", ")}`,
   ].filter(Boolean);
-  const narrowed = parts.length > 0 ? parts.join("; ") : "everything";
+  const narrowed = parts.length > 0 ? parts.join("; ") : "for everything";
   return `${narrowed}; ${risks?.join(" and ") ?? "write and destructive"}`;
 }
 

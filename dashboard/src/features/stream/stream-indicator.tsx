@@ -22,7 +22,7 @@ export function StreamIndicator() {
       className="inline-flex items-center gap-1.5 text-xs text-soft"
     >
       <span aria-hidden className={cx("size-2 rounded-full", dot)} />
-      {label}
+      <span className="max-sm:sr-only">{label}</span>
     </span>
   );
 }

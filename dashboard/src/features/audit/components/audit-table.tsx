@@ -24,11 +24,19 @@ export function AuditTable({ entries }: { entries: AuditEntry[] }) {
         </span>
       ),
     },
-    { header: "Who", wide: true, cell: (entry) => <Who id={entry.actor} /> },
+    {
+      header: "Who",
+      wide: true,
+      cell: (entry) => (
+        <span className="inline-block max-w-40 truncate align-bottom">
+          <Who id={entry.actor} />
+        </span>
+      ),
+    },
     {
       header: "What",
       cell: (entry) => (
-        <span className="inline-flex max-w-36 flex-col items-start sm:max-w-none">
+        <span className="inline-flex max-w-32 flex-col items-start sm:max-w-none">
           <button
             type="button"
             onClick={() => show(entry)}
@@ -46,7 +54,7 @@ export function AuditTable({ entries }: { entries: AuditEntry[] }) {
       header: "Target",
       wide: true,
       cell: (entry) => (
-        <span className="inline-block max-w-64 truncate align-bottom" title={entry.target}>
+        <span className="inline-block max-w-40 truncate align-bottom 2xl:max-w-64">
           <Who id={entry.target} />
         </span>
       ),

@@ -38,7 +38,7 @@ export function GuardTable({ guards, label }: { guards: Guard[]; label: string }
               </>
             ) : null}
           </span>
-          <span className="text-xs break-words text-soft">for {selectorWords(guard.selector)}</span>
+          <span className="text-xs break-words text-soft">holds {selectorWords(guard.selector)}</span>
         </span>
       ),
     },

@@ -33,7 +33,12 @@ export function Roles() {
         </span>
       ),
     },
-    { header: "May", cell: (role) => <span className="whitespace-normal">{role.scopes.join(", ")}</span> },
+    {
+      header: "May",
+      cell: (role) => (
+        <span className="whitespace-normal sm:whitespace-nowrap">{role.scopes.join(", ")}</span>
+      ),
+    },
     { header: "Counts as", wide: true, cell: (role) => role.parent ?? <span className="text-soft">–</span> },
     {
       header: "Remove",
