@@ -5,7 +5,7 @@ At least once, with the same event id each time; replicas take turns.
 
 import asyncio
 from collections import defaultdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import structlog
@@ -39,7 +39,7 @@ class Approvals:
         self._lifetime = lifetime
 
     async def run(self, stop: asyncio.Event) -> None:
-        await rounds(self._hints, stop, self.round, full=_BATCH)
+        await rounds(self._hints, stop, self.round, full=_BATCH, rest=1)
 
     async def round(self) -> int:
         """End what has run out, then tell what happened; how much of the one that there was more of."""
@@ -48,8 +48,7 @@ class Approvals:
 
     async def _end(self) -> int:
         async with self._database.across() as session:
-            now = datetime.now(UTC)
-            expired = await deciding.expire(session, made_before=now - self._lifetime, limit=_BATCH)
+            expired = await deciding.expire(session, lifetime=self._lifetime, limit=_BATCH)
             withdrawn = await deciding.withdraw(session, limit=_BATCH)
         for run in expired:
             await self._hints.send(run.org_id, "run", run.id)
