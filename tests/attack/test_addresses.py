@@ -1,12 +1,23 @@
 """Server-side request forgery: addresses of connections and identity providers that lead where nobody may call."""
 
+import asyncio
+import socket
 import threading
+import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
+import orjson
 import pytest
+import pytest_asyncio
 
+from opsrail_sdk.agent import Agent
+from opsrail_sdk.bus import CAPABILITY_HEADER
+from opsrail_sdk.contracts import subjects
 from tests.attack.conftest import Target
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -134,6 +145,99 @@ async def test_a_redirect_is_not_followed(target: Target, turncoat: tuple[str, l
             assert made.status_code in {422, 424}, made.text
     assert asked
     assert all(path.startswith("/.well-known/") for path in asked)
+
+
+class Names:
+    """The name server of an attacker, who changes his mind after an address was accepted."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._elsewhere = loop.getaddrinfo
+        self.known = {"rebound.example": "127.0.0.1"}
+
+    async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
+        if (address := self.known.get(host)) is None:
+            return await self._elsewhere(host, port, **options)
+        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port or 0))]
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def names(monkeypatch: pytest.MonkeyPatch) -> Names:
+    loop = asyncio.get_running_loop()
+    names = Names(loop)
+    monkeypatch.setattr(loop, "getaddrinfo", names.getaddrinfo)
+    return names
+
+
+async def test_a_name_that_was_rebound_after_it_was_saved_is_not_opened(target: Target, names: Names) -> None:
+    settings = {"url": "http://rebound.example:9090"}
+    made = await target.root.post(
+        "/v1/connections", json={"kind": "prometheus", "name": "rebound", "settings": settings}
+    )
+    assert made.status_code == 201, made.text
+    await installed(target)
+    connection = made.json()["id"]
+    assert orjson.loads((await opened(target, connection)).data)["settings"]["url"] == settings["url"]
+    names.known["rebound.example"] = "169.254.169.254"
+    answer = await opened(target, connection)
+    assert (answer.headers["Nats-Service-Error-Code"], answer.data) == ("address_refused", b"")
+    entry = await target.entry("verb = 'connection.refused' AND target = :it", it=f"connection:{connection}")
+    assert (entry.actor, entry.outcome) == ("agent:scraper", "denied")
+    assert entry.reason.startswith("address_refused")
+
+
+async def test_a_provider_that_was_rebound_after_it_was_saved_is_not_asked(
+    target: Target, names: Names, turncoat: tuple[str, list[str]]
+) -> None:
+    address, asked = turncoat
+    issuer = f"http://rebound.example:{urlsplit(address).port}"
+    body = {"name": "rebound", "title": "Rebound", "issuer": issuer, "client_id": "x"}
+    made = await target.root.post("/v1/identity-providers", json=body)
+    assert made.status_code == 201, made.text
+    asked.clear()
+    names.known["rebound.example"] = "169.254.169.254"
+    async with target.client() as browser:
+        answer = await browser.get(f"/v1/oidc/{made.json()['id']}/start")
+    await target.refused(answer, 424, "address_refused")
+    assert asked == []
+
+
+async def installed(target: Target) -> None:
+    """An agent that may open the connection."""
+    agent = Agent(
+        id="scraper",
+        title="Scraper",
+        description="Reads metrics",
+        version="1.0.0",
+        owner="tests",
+        module="scraper",
+        connections=("prometheus",),
+    )
+    await target.sql(
+        "INSERT INTO agents (org_id, id, manifest, module, version, runtime, enabled, state)"
+        " VALUES (:org, 'scraper', CAST(:manifest AS json), 'scraper', '1.0.0', 'external', true, 'enabled')",
+        org=target.org,
+        manifest=orjson.dumps(agent.manifest.model_dump(mode="json")).decode(),
+    )
+
+
+async def opened(target: Target, connection: str) -> Any:
+    """What the orchestrator answers to an agent with a genuine capability."""
+    container = target.orchestrator.container
+    proof = container.signer.mint(
+        org_id=target.org,
+        agent="scraper",
+        action="look",
+        input={},
+        run_id="query",
+        decision_id=str(uuid.uuid4()),
+        lifetime=timedelta(minutes=1),
+    )
+    return await container.bus.nc.request(
+        subjects.query(target.org, subjects.CORE_SERVICE, "connection"),
+        orjson.dumps({"connection": connection, "agent": "scraper"}),
+        headers={CAPABILITY_HEADER: proof},
+        timeout=10,
+    )
 
 
 async def test_no_identity_provider_at_the_metadata_service(target: Target) -> None:

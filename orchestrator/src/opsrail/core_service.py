@@ -24,6 +24,7 @@ from opsrail.audit.trail import Entry, record
 from opsrail.connections import service as connections
 from opsrail.connections.models import Connection
 from opsrail.container import Container
+from opsrail.errors import Invalid
 from opsrail.errors import NotFound as NoSuchRow
 from opsrail.pagination import uuid_or_none
 from opsrail.sealing import SealBroken
@@ -144,7 +145,15 @@ class CoreService:
                 )
             await record(session, connection.org_id, _opening(claims, connection, correlation_id))
         try:
-            opened = await connections.opened(self._container.keyring, self._container.resolver, connection)
+            opened = await connections.opened(
+                self._container.keyring,
+                self._container.resolver,
+                connection,
+                allow_private=self._container.settings.connections.allow_private,
+            )
+        except Invalid as error:
+            why = "; ".join(f"{wrong.field}: {wrong.message}" for wrong in error.errors)
+            raise Refused(f"{error}: {why}", code=error.code) from error
         except SealBroken as error:
             log.exception("connection.seal_broken", **fields)
             raise Unavailable(

@@ -45,10 +45,10 @@ async def test_a_connection_refers_to_a_kept_secret(client: httpx.AsyncClient, o
     parts = orchestrator.container
     async with parts.database.organisation(orchestrator.org_id) as session:
         row = await connections.named(session, "forge")
-    opened = await connections.opened(parts.keyring, parts.resolver, row)
+    opened = await connections.opened(parts.keyring, parts.resolver, row, allow_private=True)
     assert opened.secrets == {"token": "ghp_kept-elsewhere"}
     await put(client, "forge-token", "ghp_renewed")
-    opened = await connections.opened(parts.keyring, parts.resolver, row)
+    opened = await connections.opened(parts.keyring, parts.resolver, row, allow_private=True)
     assert opened.secrets == {"token": "ghp_renewed"}
 
 

@@ -21,9 +21,10 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from opsrail.auth.models import IdentityProvider
-from opsrail.connections.address import url_objection
 from opsrail.errors import FieldError, Invalid, OrchestratorError, Unauthenticated
 from opsrail.sealing import SealBroken, Sealer
+from opsrail_sdk.addresses import url_objection
+from opsrail_sdk.outgoing import AddressRefused, transport
 
 FLOW_LIFETIME = timedelta(minutes=10)
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
@@ -185,12 +186,15 @@ class Provider:
 
     async def _send(self, method: str, url: str, **options: Any) -> tuple[int, dict[str, Any]]:
         """A request to an address that the provider names; redirects are not followed."""
-        reason = await url_objection(url, allow_private=self._allow_private)
-        if reason or urlsplit(url).scheme not in {"https", "http"}:
-            raise ProviderFailed("the provider names an address that may not be called", code="provider_unsound")
+        if urlsplit(url).scheme not in {"https", "http"}:
+            raise ProviderFailed("the provider names no http address", code="provider_unsound")
         try:
             async with (
-                httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False, trust_env=False) as client,
+                httpx.AsyncClient(
+                    timeout=_TIMEOUT,
+                    follow_redirects=False,
+                    transport=transport(url, allow_private=self._allow_private, environment=False),
+                ) as client,
                 client.stream(method, url, **options) as response,
             ):
                 content = b""
@@ -199,6 +203,10 @@ class Provider:
                     if len(content) > _LONGEST_DOCUMENT:
                         raise ProviderFailed("the identity provider answered too much", code="provider_unsound")
             answer = orjson.loads(content)
+        except AddressRefused as error:
+            raise ProviderFailed(
+                "the provider names an address that may not be called", code="address_refused"
+            ) from error
         except (httpx.HTTPError, httpx.InvalidURL, orjson.JSONDecodeError) as error:
             raise ProviderFailed("the identity provider does not answer", code="provider_away") from error
         if not isinstance(answer, dict):

@@ -10,7 +10,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from opsrail.connections import repository, vault
-from opsrail.connections.address import url_objection
 from opsrail.connections.kinds import KINDS, Kind
 from opsrail.connections.models import Connection
 from opsrail.connections.schemas import ConnectionCreate, ConnectionPatch
@@ -21,6 +20,7 @@ from opsrail.secrets.resolver import Resolver
 from opsrail.secrets.schemas import SecretReference
 from opsrail.secrets.service import check_reference
 from opsrail_sdk import masking
+from opsrail_sdk.addresses import url_objection
 from opsrail_sdk.contracts.run import ConnectionSecret
 
 Given = Mapping[str, SecretStr | SecretReference | None]
@@ -123,13 +123,19 @@ async def named(session: AsyncSession, id_or_name: str) -> Connection:
     return connection
 
 
-async def opened(keyring: Keyring, resolver: Resolver, connection: Connection) -> ConnectionSecret:
+async def opened(
+    keyring: Keyring, resolver: Resolver, connection: Connection, *, allow_private: bool
+) -> ConnectionSecret:
     """A connection with its secrets, for an agent; references are followed now. All are masked in our own log.
 
+    Its addresses are judged again: a name may lead elsewhere than when it was saved.
+
     Raises:
+        Invalid: an address may not be called.
         SealBroken: the secrets were sealed with another key.
         ReferenceRefused, SourceUnavailable: a reference leads nowhere.
     """
+    await _check_addresses(KINDS[connection.kind], connection.settings, allow_private=allow_private)
     sealer = await keyring.sealer(connection.org_id)
     secrets = await resolver.resolve_all(connection.org_id, vault.open_fields(sealer, connection))
     masking.everywhere.add(secrets.values())
@@ -139,6 +145,7 @@ async def opened(keyring: Keyring, resolver: Resolver, connection: Connection) -
         name=connection.name,
         settings=connection.settings,
         secrets=secrets,
+        allow_private=allow_private,
     )
 
 
@@ -159,6 +166,11 @@ async def checked_settings(kind: Kind, given: dict[str, Any], *, allow_private: 
                 for item in error.errors(include_url=False)
             ],
         ) from error
+    await _check_addresses(kind, settings, allow_private=allow_private)
+    return settings
+
+
+async def _check_addresses(kind: Kind, settings: dict[str, Any], *, allow_private: bool) -> None:
     wrong = [
         FieldError(f"settings.{field}", reason)
         for field, url in kind.addresses(settings).items()
@@ -166,7 +178,6 @@ async def checked_settings(kind: Kind, given: dict[str, Any], *, allow_private: 
     ]
     if wrong:
         raise Invalid("an address may not be called", code="address_refused", errors=wrong)
-    return settings
 
 
 def _set_secrets(sealer: Sealer, kind: Kind, connection: Connection, given: Given) -> None:

@@ -256,3 +256,5 @@ class ConnectionSecret(Message):
     name: str
     settings: dict[str, Any] = Field(default_factory=dict)
     secrets: dict[str, str] = Field(default_factory=dict)
+    allow_private: bool = True
+    """Whether its address may be loopback or private; what ``outgoing.transport`` wants to know."""

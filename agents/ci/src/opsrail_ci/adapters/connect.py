@@ -53,9 +53,9 @@ def from_connection(connection: ConnectionSecret, *, trusted: bool) -> Forge:
     secret = SecretStr(token) if token else None
     api_url = str(connection.settings.get("api_url") or _DEFAULT_APIS.get(connection.kind, ""))
     if connection.kind == "github":
-        return github.GitHub(api_url, secret, login=trusted)
+        return github.GitHub(api_url, secret, login=trusted, allow_private=connection.allow_private)
     if connection.kind == "gitlab":
-        return gitlab.GitLab(api_url, secret, login=trusted)
+        return gitlab.GitLab(api_url, secret, login=trusted, allow_private=connection.allow_private)
     password = connection.secrets.get("password")
     username = str(connection.settings.get("username") or "git")
     return PlainGit(GitLogin(username, SecretStr(password)) if password and trusted else None)

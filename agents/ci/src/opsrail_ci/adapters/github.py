@@ -20,10 +20,13 @@ _DESCRIPTION_LIMIT = 140
 class GitHub:
     """One GitHub, one token (classic, fine-grained or of an app's installation)."""
 
-    def __init__(self, api_url: str, token: SecretStr | None, *, login: bool = True) -> None:
+    def __init__(
+        self, api_url: str, token: SecretStr | None, *, login: bool = True, allow_private: bool = True
+    ) -> None:
         self._api = api_url.rstrip("/")
         self._token = token
         self._login = login
+        self._allow_private = allow_private
 
     def login(self) -> GitLogin | None:
         return GitLogin("x-access-token", self._token) if self._token and self._login else None
@@ -42,4 +45,5 @@ class GitHub:
         }
         if status.target_url:
             body["target_url"] = status.target_url
-        await post(f"{self._api}/repos/{status.repository}/statuses/{status.commit}", headers=headers, body=body)
+        url = f"{self._api}/repos/{status.repository}/statuses/{status.commit}"
+        await post(url, headers=headers, body=body, allow_private=self._allow_private)

@@ -23,10 +23,13 @@ _DESCRIPTION_LIMIT = 255
 class GitLab:
     """One GitLab, one token (personal, project or group)."""
 
-    def __init__(self, api_url: str, token: SecretStr | None, *, login: bool = True) -> None:
+    def __init__(
+        self, api_url: str, token: SecretStr | None, *, login: bool = True, allow_private: bool = True
+    ) -> None:
         self._api = api_url.rstrip("/")
         self._token = token
         self._login = login
+        self._allow_private = allow_private
 
     def login(self) -> GitLogin | None:
         return GitLogin("oauth2", self._token) if self._token and self._login else None
@@ -44,7 +47,7 @@ class GitLab:
             body["target_url"] = status.target_url
         url = f"{self._api}/projects/{quote(status.repository, safe='')}/statuses/{status.commit}"
         try:
-            await post(url, headers=headers, body=body)
+            await post(url, headers=headers, body=body, allow_private=self._allow_private)
         except Refused as refused:
             if "Cannot transition status" not in str(refused):  # it is in that state already: a repeated run
                 raise

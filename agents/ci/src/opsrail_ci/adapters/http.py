@@ -8,23 +8,27 @@ import httpx
 from pydantic import SecretStr
 
 from opsrail_sdk.errors import CredentialsRejected, NotFound, RateLimited, Refused, Unavailable
+from opsrail_sdk.outgoing import transport
 
 _ATTEMPTS = 3
 _TIMEOUT = httpx.Timeout(10.0)
 
 
-async def post(url: str, *, headers: dict[str, str], body: dict[str, Any], pause: float = 0.5) -> None:
+async def post(
+    url: str, *, headers: dict[str, str], body: dict[str, Any], allow_private: bool, pause: float = 0.5
+) -> None:
     """POST JSON; connection losses and 5xx are tried again, ``pause`` seconds apart and doubling.
 
     Raises:
         CredentialsRejected: 401.
         NotFound: 404, which forges also say where the token may not see the repository.
         RateLimited: 429, or 403 with no requests left.
-        Refused: any other 4xx; the message has the forge's own words.
+        Refused: any other 4xx; the message has the forge's own words. Or the address may not be called.
         Unavailable: still failing after the last attempt.
     """
     last = "no answer"
-    async with httpx.AsyncClient(timeout=_TIMEOUT, headers=headers, follow_redirects=False) as client:
+    way = transport(url, allow_private=allow_private)
+    async with httpx.AsyncClient(timeout=_TIMEOUT, headers=headers, follow_redirects=False, transport=way) as client:
         for attempt in range(_ATTEMPTS):
             if attempt:
                 await asyncio.sleep(pause * 2 ** (attempt - 1))

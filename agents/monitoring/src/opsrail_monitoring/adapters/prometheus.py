@@ -40,15 +40,21 @@ class Prometheus:
     def __init__(self, connection: ConnectionSecret) -> None:
         import httpx  # noqa: PLC0415
 
-        settings, secrets = connection.settings, connection.secrets
+        from opsrail_sdk.outgoing import transport  # noqa: PLC0415
+
+        settings, secrets, url = connection.settings, connection.secrets, str(connection.settings["url"])
         headers = {"Authorization": f"Bearer {secrets['token']}"} if secrets.get("token") else {}
         basic = (str(settings["username"]), secrets.get("password", "")) if settings.get("username") else None
         self._client: httpx.AsyncClient = httpx.AsyncClient(
-            base_url=str(settings["url"]),
+            base_url=url,
             headers=headers,
             auth=basic,
             timeout=_PATIENCE_SECONDS,
-            verify=ssl.create_default_context() if settings.get("verify_tls", True) else False,
+            transport=transport(
+                url,
+                allow_private=connection.allow_private,
+                verify=ssl.create_default_context() if settings.get("verify_tls", True) else False,
+            ),
         )
 
     async def __aenter__(self) -> Self:

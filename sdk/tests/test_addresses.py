@@ -2,7 +2,7 @@ import ipaddress
 
 import pytest
 
-from opsrail.connections.address import objection, url_objection
+from opsrail_sdk.addresses import objection, url_objection
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,15 @@
 """Whether an address that somebody typed in may be called at all (server-side request forgery).
 
 Cloud metadata services are refused always: they hand credentials to whoever asks from the inside. Loopback and
-private ranges are where a self-hosted Prometheus lives, so they are allowed unless a setting says otherwise. Names
-are resolved when a connection is saved; a name that does not resolve here may do so where the agent runs, and one
-that changes later is the network's to fence.
+private ranges are where a self-hosted Prometheus lives, so they are allowed unless a setting says otherwise. Asked by
+the orchestrator when a connection is saved and each time that it is opened, and by ``outgoing`` for each socket. A
+name that does not resolve here may do so where the agent runs.
 """
 
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Iterable
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog", "instance-data"})
@@ -54,17 +54,23 @@ async def url_objection(url: str, *, allow_private: bool) -> str | None:
     host = urlsplit(url).hostname
     if host is None:
         return None if url.startswith("unix:") else "it names no host"
-    host = host.rstrip(".")
-    if host.lower() in METADATA_NAMES:
-        return "it is the name of a metadata service"
-    for address in await _addresses(host):
-        reason = objection(address, allow_private=allow_private)
-        if reason:
+    if reason := name_objection(host):
+        return reason
+    for address in await resolve(host):
+        if reason := objection(address, allow_private=allow_private):
             return reason
     return None
 
 
-async def _addresses(host: str) -> Iterable[Address]:
+def name_objection(host: str) -> str | None:
+    """Why a host may not be called, whatever it resolves to; ``None`` where its addresses decide."""
+    known = host.rstrip(".").lower() in METADATA_NAMES
+    return "it is the name of a metadata service" if known else None
+
+
+async def resolve(host: str) -> Sequence[Address]:
+    """The addresses of a name, in the order of preference; none where it has none, or the resolver is slow."""
+    host = host.rstrip(".")
     try:
         return [ipaddress.ip_address(host)]
     except ValueError:
@@ -74,4 +80,4 @@ async def _addresses(host: str) -> Iterable[Address]:
             found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, TimeoutError, UnicodeError):
         return []
-    return {ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found}
+    return list(dict.fromkeys(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found))
