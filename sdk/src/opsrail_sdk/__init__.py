@@ -1,5 +1,12 @@
 """Opsrail's SDK: all that an agent imports. The short names here are the public surface."""
 
+# First, while what they need not bring is out of sight.
+from opsrail_sdk.lean import websockets_wanted, without
+
+with without("rich", *(() if websockets_wanted() else ("aiohttp",))):
+    import nats.aio.client  # noqa: F401
+    import structlog.dev  # noqa: F401
+
 from opsrail_sdk.agent import (
     Action,
     Agent,
