@@ -6,6 +6,7 @@ import pytest
 
 from opsrail.audit.trail import INSTANCE, Entry, record_all
 from opsrail.audit.verification import verify_file
+from opsrail.cli.sse import parse
 from opsrail.testing.orchestrator import Orchestrator
 from opsrail_sdk.capability import parse_jwks
 
@@ -51,7 +52,13 @@ async def test_an_export_verifies_with_the_published_keys(client: httpx.AsyncCli
     assert report.holds
     assert report.entries >= 5
     assert (await client.get("/v1/audit", params={"verb": "audit.exported"})).json()["items"]
-    assert (await client.get("/v1/audit/verify")).json()["holds"]
+    whole = (await client.get("/v1/audit/verify")).json()
+    assert whole["holds"]
+    told = (await client.get("/v1/audit/verify", headers={"Accept": "text/event-stream"})).text
+    *progress, end = [(one.event, one.json()) for one in parse(told.splitlines())]
+    assert progress[-1][0] == "progress"
+    assert progress[-1][1]["position"] >= whole["entries"]
+    assert (end[0], end[1]["holds"]) == ("end", True)
     assert (await client.get("/v1/audit/export", params={"after": 10_000})).status_code == 422
 
 

@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, text
 
-from opsrail.audit import export
+from opsrail.audit import export, repository
 from opsrail.audit.checkpoints import Checkpoint, Kind
 from opsrail.audit.retention import Retention
 from opsrail.audit.sealer import ChainSealer
 from opsrail.audit.signatory import Signatory
-from opsrail.audit.verification import Report, verify_database, verify_file
+from opsrail.audit.verification import Report, examine, verify_database, verify_file
 from opsrail.db.engine import Database
 from opsrail.sealing import SealBroken, Sealer
 
@@ -34,6 +34,18 @@ async def test_an_untouched_chain_holds(database: Database, signatory: Signatory
     report = await verified(database, signatory)
     assert report.holds
     assert (report.entries, report.vouched, report.waiting) == (10, 2, 2)
+
+
+@pytest.mark.usefixtures("chain")
+async def test_a_long_chain_is_checked_stretch_by_stretch(
+    database: Database, sealer: ChainSealer, signatory: Signatory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repository, "_STRETCH", 4)
+    async with database.organisation(ORG) as session:
+        found = [each async for each in examine(session, ORG, await signatory.keys(), keep=KEEP)]
+    assert found[:-1] == [4, 8, 10]
+    assert isinstance(found[-1], Report)
+    assert (found[-1].holds, found[-1].entries, found[-1].vouched) == (True, 10, 2)
 
 
 async def test_an_empty_chain_holds(database: Database, signatory: Signatory) -> None:

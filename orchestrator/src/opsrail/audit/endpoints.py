@@ -3,9 +3,9 @@
 import uuid
 from collections.abc import AsyncGenerator
 from dataclasses import asdict
-from typing import Annotated, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
@@ -13,14 +13,16 @@ from opsrail.audit import export, repository
 from opsrail.audit.models import AuditEntry
 from opsrail.audit.schemas import EntryView, FaultView, KeyList, VerificationView
 from opsrail.audit.trail import INSTANCE, Entry, Outcome, record
-from opsrail.audit.verification import verify_database
+from opsrail.audit.verification import Report, examine, verify_database
 from opsrail.auth.dependencies import Admin, Operator, Services
 from opsrail.auth.principal import Principal, Scope
 from opsrail.bootstrap import DEFAULT_SLUG
+from opsrail.container import Container
 from opsrail.errors import Forbidden
 from opsrail.idempotency import IdempotentRoute
 from opsrail.pagination import Cursor, Page, Paging
 from opsrail.problem import COMMON_RESPONSES
+from opsrail.stream import sse
 
 router = APIRouter(tags=["audit"], route_class=IdempotentRoute, responses=COMMON_RESPONSES)
 
@@ -69,15 +71,44 @@ async def list_entries(
     return page.page(rows, lambda row: Cursor(row.at, str(row.id)), _view)
 
 
-@router.get("/audit/verify")
+@router.get(
+    "/audit/verify",
+    response_model=VerificationView,
+    responses={200: {"content": {sse.MEDIA_TYPE: {"schema": {"type": "string"}}}, "description": "What was found"}},
+)
 async def verify_chain(
-    principal: Operator, services: Services, chain: ChainName = "organisation"
-) -> VerificationView:
-    """Check the whole chain; says which entry is the first that does not hold."""
+    principal: Operator,
+    services: Services,
+    chain: ChainName = "organisation",
+    accept: Annotated[str, Header()] = "",
+) -> Any:
+    """Check the whole chain; says which entry is the first that does not hold.
+
+    Asked for `text/event-stream`: `progress` messages with the `position` that was reached and `of`, the chain's
+    length at the beginning, and what was found as `end`.
+    """
     org_id = _chain_of(principal, chain)
+    if sse.MEDIA_TYPE in accept:
+        return sse.response(_verifying(services, org_id))
     keys = await services.signatory.keys()
     async with services.database.organisation(org_id) as session:
         report = await verify_database(session, org_id, keys, keep=services.settings.audit.keep)
+    return _found(org_id, report)
+
+
+async def _verifying(services: Container, org_id: uuid.UUID) -> AsyncGenerator[bytes]:
+    yield sse.opening()
+    keys = await services.signatory.keys()
+    async with services.database.organisation(org_id) as session:
+        length = await repository.last_position(session, org_id)
+        async for found in examine(session, org_id, keys, keep=services.settings.audit.keep):
+            if isinstance(found, Report):
+                yield sse.message("end", _found(org_id, found).model_dump(mode="json"))
+            else:
+                yield sse.message("progress", {"position": found, "of": length})
+
+
+def _found(org_id: uuid.UUID, report: Report) -> VerificationView:
     return VerificationView(
         holds=report.holds,
         org_id=org_id,

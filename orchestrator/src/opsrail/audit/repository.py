@@ -55,8 +55,8 @@ async def page(session: AsyncSession, filters: Filters, request: PageRequest) ->
     return (await session.scalars(statement.limit(request.limit + 1))).all()
 
 
-async def sealed(session: AsyncSession, org_id: uuid.UUID, *, after: int) -> AsyncIterator[Any]:
-    """Rows of every sealed entry beyond a position, in the order of the chain."""
+async def stretches(session: AsyncSession, org_id: uuid.UUID, *, after: int) -> AsyncIterator[Sequence[Any]]:
+    """Rows of every sealed entry beyond a position, in the order of the chain, some at a time."""
     columns = AuditEntry.__table__.c
     while True:
         statement = (
@@ -66,17 +66,30 @@ async def sealed(session: AsyncSession, org_id: uuid.UUID, *, after: int) -> Asy
             .limit(_STRETCH)
         )
         rows = (await session.execute(statement)).all()
-        for row in rows:
-            yield row
+        if rows:
+            yield rows
         if len(rows) < _STRETCH:
             return
         after = rows[-1].position
+
+
+async def sealed(session: AsyncSession, org_id: uuid.UUID, *, after: int) -> AsyncIterator[Any]:
+    """As ``stretches``, row by row."""
+    async for rows in stretches(session, org_id, after=after):
+        for row in rows:
+            yield row
 
 
 async def first_position(session: AsyncSession, org_id: uuid.UUID) -> int | None:
     """The lowest that is left."""
     statement = select(func.min(AuditEntry.position)).where(AuditEntry.org_id == org_id)
     return await session.scalar(statement)
+
+
+async def last_position(session: AsyncSession, org_id: uuid.UUID) -> int:
+    """How long the chain is, what retention took included."""
+    statement = select(func.max(AuditEntry.position)).where(AuditEntry.org_id == org_id)
+    return await session.scalar(statement) or 0
 
 
 async def hash_at(session: AsyncSession, org_id: uuid.UUID, position: int) -> bytes | None:
@@ -95,6 +108,24 @@ async def checkpoints(session: AsyncSession, org_id: uuid.UUID) -> Sequence[Audi
     """In the order of the chain; the first may stand where retention cut it."""
     statement = select(AuditCheckpoint).where(AuditCheckpoint.org_id == org_id).order_by(AuditCheckpoint.position)
     return (await session.scalars(statement)).all()
+
+
+async def checkpoint_tokens(session: AsyncSession, org_id: uuid.UUID, first: int, last: int) -> dict[int, str]:
+    """Tokens of the checkpoints from one position to another, both inclusive."""
+    statement = select(AuditCheckpoint.position, AuditCheckpoint.token).where(
+        AuditCheckpoint.org_id == org_id, AuditCheckpoint.position.between(first, last)
+    )
+    return {row.position: row.token for row in await session.execute(statement)}
+
+
+async def checkpoint_at(session: AsyncSession, org_id: uuid.UUID, position: int) -> AuditCheckpoint | None:
+    statement = select(AuditCheckpoint).where(AuditCheckpoint.org_id == org_id, AuditCheckpoint.position == position)
+    return (await session.scalars(statement)).one_or_none()
+
+
+async def last_checkpoint(session: AsyncSession, org_id: uuid.UUID) -> AuditCheckpoint | None:
+    statement = select(AuditCheckpoint).where(AuditCheckpoint.org_id == org_id)
+    return (await session.scalars(statement.order_by(AuditCheckpoint.position.desc()).limit(1))).one_or_none()
 
 
 async def published_tokens(session: AsyncSession, org_id: uuid.UUID, type_: str, *, beyond: int) -> Sequence[str]:

@@ -5,7 +5,7 @@ Called by ``endpoints`` and, for files, by ``opsrail audit verify FILE`` without
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from opsrail.audit import checkpoints, repository
 from opsrail.audit.chain import GENESIS, Chain, ChainBroken, record_of
 from opsrail.audit.checkpoints import Checkpoint, CheckpointInvalid, Kind
-from opsrail.audit.models import AuditCheckpoint
 from opsrail.audit.sealer import CHECKPOINT_TYPE
 from opsrail_sdk.capability import Keys, parse_jwks
 
@@ -108,37 +107,50 @@ class _Check:
 
 
 async def verify_database(session: AsyncSession, org_id: uuid.UUID, keys: Keys, *, keep: timedelta) -> Report:
-    """Check the whole chain of an organisation.
+    """As ``examine``, in one go."""
+    async for found in examine(session, org_id, keys, keep=keep):
+        if isinstance(found, Report):
+            return found
+    raise AssertionError("an examination ends with a report")
+
+
+async def examine(
+    session: AsyncSession, org_id: uuid.UUID, keys: Keys, *, keep: timedelta
+) -> AsyncIterator[int | Report]:
+    """Check the whole chain of an organisation: the position reached, again and again, and what was found at the end.
+
+    A stretch of the chain is held at a time, however long the chain.
 
     Args:
         keep: how long entries are kept; a chain cut off more recently was not cut by retention.
     """
     check = _Check(str(org_id), keys)
-    vouched = {row.position: row for row in await repository.checkpoints(session, org_id)}
     fault: Fault | None = None
     try:
-        await _begin(check, session, org_id, vouched, keep)
-        async for row in repository.sealed(session, org_id, after=check.chain.position):
-            check.chain.follow(record_of(row), bytes(row.hash))
-            if row.position in vouched:
-                check.token(vouched[row.position].token)
-        await _ends(check, session, org_id, vouched)
+        await _begin(check, session, org_id, keep)
+        async for rows in repository.stretches(session, org_id, after=check.chain.position):
+            tokens = await repository.checkpoint_tokens(session, org_id, rows[0].position, rows[-1].position)
+            for row in rows:
+                check.chain.follow(record_of(row), bytes(row.hash))
+                if row.position in tokens:
+                    check.token(tokens[row.position])
+            yield check.chain.position
+        await _ends(check, session, org_id)
     except ChainBroken as error:
         fault = Fault(error.what, error.position, error.entry_id)
-    return check.report(waiting=await repository.unsealed(session, org_id), fault=fault)
+    yield check.report(waiting=await repository.unsealed(session, org_id), fault=fault)
 
 
-async def _begin(
-    check: _Check,
-    session: AsyncSession,
-    org_id: uuid.UUID,
-    vouched: Mapping[int, AuditCheckpoint],
-    keep: timedelta,
-) -> None:
+async def _begin(check: _Check, session: AsyncSession, org_id: uuid.UUID, keep: timedelta) -> None:
     first = await repository.first_position(session, org_id)
-    if first == 1 or (first is None and not vouched):
+    if first == 1:
         return
-    closing = vouched.get(first - 1) if first is not None else vouched[max(vouched)]
+    if first is None:
+        closing = await repository.last_checkpoint(session, org_id)
+        if closing is None:
+            return
+    else:
+        closing = await repository.checkpoint_at(session, org_id, first - 1)
     if closing is None:
         raise ChainBroken("the entries before this one are gone, and no checkpoint closes them", position=first or 0)
     check.begin(closing.position, bytes(closing.hash))
@@ -150,12 +162,12 @@ async def _begin(
         )
 
 
-async def _ends(
-    check: _Check, session: AsyncSession, org_id: uuid.UUID, vouched: Mapping[int, AuditCheckpoint]
-) -> None:
-    last = check.chain.position
-    if vouched and max(vouched) > last:
-        raise ChainBroken(f"the end is cut off: a checkpoint vouches for {max(vouched)} entries", position=last + 1)
+async def _ends(check: _Check, session: AsyncSession, org_id: uuid.UUID) -> None:
+    last, vouched = check.chain.position, await repository.last_checkpoint(session, org_id)
+    if vouched is not None and vouched.position > last:
+        raise ChainBroken(
+            f"the end is cut off: a checkpoint vouches for {vouched.position} entries", position=last + 1
+        )
     for token in await repository.published_tokens(session, org_id, CHECKPOINT_TYPE, beyond=last):
         said = check.genuine(token)
         if said is not None and said.position > last:

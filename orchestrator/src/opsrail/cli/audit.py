@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress
 
 from opsrail.cli.client import Client
 from opsrail.cli.output import Json, ago, fail, print_json, print_record, print_table, say
@@ -62,7 +64,7 @@ def verify(
     json: Json = False,
 ) -> None:
     """Find any edit, gap, reorder or cut end; leaves with 1 where there is one."""
-    report = _verified(file, keys) if file else Client().get("/audit/verify", chain=_chain(instance))
+    report = _verified(file, keys) if file else _verified_there(_chain(instance), told=not json)
     if json:
         print_json(report)
     else:
@@ -115,6 +117,26 @@ def _verified(file: Path, keys: Path | None) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         fail(f"{error}", code=2)
     return {"holds": report.holds, **asdict(report)}
+
+
+def _verified_there(chain: str, *, told: bool) -> dict[str, Any]:
+    """What the server finds; ``told``: with the way that it has come so far, on a terminal."""
+    with Progress(
+        *Progress.get_default_columns(),
+        MofNCompleteColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not (told and sys.stderr.isatty()),
+    ) as progress:
+        task = progress.add_task("checking", total=None)
+        report: dict[str, Any] = {}
+        for message in Client().follow("/audit/verify", chain=chain):
+            if message.event == "progress":
+                reached = message.json()
+                progress.update(task, completed=reached["position"], total=reached["of"])
+            elif message.event == "end":
+                report = message.json()
+        return report
 
 
 def _chain(instance: bool) -> str:
