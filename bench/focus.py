@@ -2,9 +2,10 @@
 
 And `load` into a table with the totals from it. Beside DuckDB reading the same file with the same exact sums, and
 beside an independent sum with Python's `decimal`, which is made while the rows are written. Each engine runs in a
-process of its own, so that memory is its own. Writes `bench/results/focus.json`; 1 when a figure differs in its last
-digit or a target is missed. `OPSRAIL_ROWS` asks for fewer rows, `OPSRAIL_THREADS` for more threads of DuckDB (ours
-uses one).
+process of its own, so that memory is its own. Also the FOCUS sample of `../shared/data/focus` (or the folder in
+OPSRAIL_FOCUS) against the totals that lie beside it. Writes `bench/results/focus.json`; 1 when a figure differs in
+its last digit or a target is missed. `OPSRAIL_ROWS` asks for fewer rows, `OPSRAIL_THREADS` for more threads of DuckDB
+(ours uses one).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any
 
 ROWS = int(os.environ.get("OPSRAIL_ROWS", "10000000"))
 THREADS = int(os.environ.get("OPSRAIL_THREADS", "1"))
+SAMPLE = Path(os.environ.get("OPSRAIL_FOCUS", "../shared/data/focus"))
 RESULTS = Path("bench/results/focus.json")
 LEAST_ROWS_PER_MINUTE, MOST_BYTES = 1_000_000, 1_000_000_000
 HEADER = (
@@ -107,6 +109,14 @@ def equal(found: dict[str, list[Any]], truth: dict[str, tuple[Decimal, Decimal, 
     return {key: (Decimal(a), Decimal(b), rows) for key, (a, b, rows) in found.items()} == truth
 
 
+def sample() -> bool:
+    """Whether the totals of the sample, 490 rows of a real bill, are those that lie beside it."""
+    rows = json.loads((SAMPLE / "totals_service_day_dev.json").read_text())
+    truth = {f"{row['service']}|{row['day']}": [row["billed"], row["effective"], row["rows"]] for row in rows}
+    found = run(OURS, str(SAMPLE / "focus_sample_dev.csv"))["rows"]
+    return {key: [f"{Decimal(a):f}", f"{Decimal(b):f}", rows] for key, (a, b, rows) in found.items()} == truth
+
+
 def convert(path: Path, to: Path) -> None:
     """The same rows as text columns in Parquet."""
     from pyarrow import csv as arrow_csv  # noqa: PLC0415
@@ -147,6 +157,10 @@ def main() -> int:
         "the same file twice": twice["rows"] == ours["rows"],
         "duckdb": equal(plain["rows"], truth),
     }
+    if SAMPLE.exists():
+        exact["the FOCUS sample"] = sample()
+    else:
+        print(f"no sample at {SAMPLE}: set OPSRAIL_FOCUS", file=sys.stderr)
     results = {
         "rows": ROWS,
         "groups": len(truth),

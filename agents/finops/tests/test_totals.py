@@ -135,6 +135,9 @@ def test_the_load_command_refuses_clearly(root: Path) -> None:
     ):
         failed = CliRunner().invoke(app, arguments)
         assert (failed.exit_code, bool(failed.stderr)) == (code, True)
+    nowhere = ["load", str(root / "bill.csv"), "--table", table, "--report", str(root / "nowhere" / "refused.json")]
+    assert CliRunner().invoke(app, nowhere).exit_code == 2
+    assert not Path(table, "table.json").exists()
     report = root / "refused.json"
     done = CliRunner().invoke(app, ["load", str(root / "half.csv"), "--table", table, "--report", str(report)])
     assert (done.exit_code, done.stdout) == (0, "rows 6, stored 5, replaced 0, refused 1\n")

@@ -83,6 +83,8 @@ def load(
     from opsrail_finops.analysis.tables import BadBill  # noqa: PLC0415
 
     try:
+        if report is not None:
+            report.touch()
         found = store(table, files, strict=strict)
         if report is not None:
             report.write_text(json.dumps(_refusals(found), indent=1) + "\n")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
+import pyarrow
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -188,8 +189,12 @@ def test_folders_that_are_no_table(tmp_path: Path) -> None:
     with pytest.raises(BadTable, match="there is no table"):
         table_totals(tmp_path / "nowhere")
     table = filled(tmp_path / "table", [path])
-    next((table / "parts").iterdir()).write_bytes(b"PAR1")
+    part = next((table / "parts").iterdir())
+    part.write_bytes(b"PAR1")
     with pytest.raises(BadTable, match="is damaged"):
+        table_totals(table)
+    parquet.write_table(pyarrow.table({"BilledCost": ["1"]}), part)
+    with pytest.raises(BadTable, match="is damaged: it has no column BillingCurrency"):
         table_totals(table)
     (table / "table.json").write_text('{"format": 2}')
     for act in (table_totals, lambda folder: load(folder, [path])):

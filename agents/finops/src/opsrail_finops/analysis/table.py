@@ -172,6 +172,8 @@ def _answers(file: parquet.ParquetFile, by: Sequence[str], answered: set[str]) -
     found = {dimension: _column(names, dimension) for dimension in by}
     answered |= {dimension for dimension, column in found.items() if column is not None}
     always = [DAY, "BillingCurrency", *COSTS, *PLACES_OF.values()]
+    if absent := set(always) - set(names):
+        raise pa.ArrowInvalid(f"it has no column {min(absent)}")
     wanted = list(dict.fromkeys([*always, *(column for column in found.values() if column is not None)]))
     for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=wanted, use_threads=False):
         columns = {name: batch.column(name) for name in always}
