@@ -1,6 +1,7 @@
 """The commands as a shell runs them, on input that is odd: an exit code, a clear word on stderr, no traceback."""
 
 import gzip
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -58,7 +59,10 @@ def test_odd_costs_that_are_refused(given: bytes, expected: str) -> None:
     assert expected in said
 
 
-def test_a_folder_a_missing_file_and_no_file(tmp_path: Path) -> None:
+def test_a_folder_a_missing_file_a_pipe_and_no_file(tmp_path: Path) -> None:
     assert run("totals", str(tmp_path))[0] == 2
     assert run("totals", str(tmp_path / "nosuch.csv"))[0] == 2
     assert run("totals")[0] == 2
+    os.mkfifo(tmp_path / "pipe")
+    code, _, said = run("totals", str(tmp_path / "pipe"))
+    assert (code, "is no file on a disk" in said) == (2, True)

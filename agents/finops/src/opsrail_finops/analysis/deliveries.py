@@ -3,6 +3,7 @@
 Called by `totals.py` and `load.py`. The rules: docs/decisions/0121-restatements-by-period.md and 0123.
 """
 
+import errno
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -50,11 +51,13 @@ def new_deliveries(paths: Iterable[Path], known: Iterable[frozenset[str]], notes
         notes: gets a line for each delivery and file that is left out.
 
     Raises:
-        OSError: a file cannot be opened.
+        OSError: a file cannot be opened, or is a pipe or device, which cannot be read twice.
     """
     found: dict[tuple[str, ...], Delivery] = {}
     for path in paths:
         delivery = found.setdefault(_name_of(path), Delivery())
+        if path.is_fifo() or path.is_char_device() or path.is_socket():
+            raise OSError(errno.EINVAL, "is no file on a disk, which is read more than once", str(path))
         with path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         if content in delivery.files:
