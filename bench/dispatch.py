@@ -1,10 +1,10 @@
 """How many wishes a second are governed: ``make bench-dispatch``.
 
 ``POST /v1/dispatch`` over HTTP on a whole stack as ``opsrail up`` starts it: token, rate limits, schema, guards,
-policies, the decision, the run and the audit entry committed before the answer; with one orchestrator process and with
-two (``--replicas 2``). Two contestants each: an agent that is disabled, so that runs wait; and one that is enabled, so
-that besides each run's capability is signed and its command published on the same two cores. The target is 500 a second
-with p99 < 100 ms.
+policies, the decision, the run and the audit entry committed before the answer; with one orchestrator process and
+with two (``--replicas 2``). Two contestants each: an agent that is disabled, so that runs wait; and one that is
+enabled, so that besides each run's capability is signed and its command published on the same two cores. The target
+is 500 a second with p99 < 100 ms.
 """
 
 import os
