@@ -53,15 +53,23 @@ async def create_run(
     return _view(created.run)
 
 
-@router.post("/dispatch", status_code=status.HTTP_202_ACCEPTED)
-async def dispatch(principal: Writer, services: Services, request: Request, body: DispatchRequest) -> DispatchView:
+@router.post("/dispatch", status_code=status.HTTP_202_ACCEPTED, response_model=DispatchView)
+async def dispatch(
+    principal: Writer, services: Services, request: Request, response: Response, body: DispatchRequest
+) -> Response:
     """Say what should happen and in which context; the gate decides, and the answer tells how and why."""
     created = await _create(principal, services, request, body, "dispatch")
-    return DispatchView(
+    view = DispatchView(
         status=RunState(created.run.state),
         correlation_id=created.run.correlation_id,
         run_id=created.run.id,
         governance=Governance.model_validate(created.governance()),
+    )
+    return Response(  # FastAPI would check it a second time
+        view.model_dump_json(),
+        status.HTTP_202_ACCEPTED,
+        headers=dict(response.headers),
+        media_type="application/json",
     )
 
 

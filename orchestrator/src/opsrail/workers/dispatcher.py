@@ -58,7 +58,7 @@ class Dispatcher:
         self._signer = signer
 
     async def run(self, stop: asyncio.Event) -> None:
-        await rounds(self._hints, stop, self.round, full=_OF_ONE_AGENT, rest=0.01)
+        await rounds(self._hints, stop, self.round, full=_OF_ONE_AGENT, rest=0.02)
 
     async def round(self) -> int:
         """Dispatch up to a batch; how many rows there were."""
