@@ -35,6 +35,7 @@ def upgrade() -> None:
           end_reason text,
           told int NOT NULL DEFAULT 0,
           created_at timestamptz NOT NULL DEFAULT now(),
+          deadline timestamptz,
           ended_at timestamptz
         )
         """

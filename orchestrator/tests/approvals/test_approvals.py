@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -165,6 +166,18 @@ async def test_the_role_that_the_policy_names_is_needed(
     assert said(await grant(await person("cyd", Scope.ADMIN), approval)) == (200, None)
 
 
+async def test_every_role_that_the_policies_name_is_needed(
+    orchestrator: Orchestrator, agent: PlayedAgent, person: NewPerson
+) -> None:
+    more = '@id("money") @approvals("1") @approver("finance") forbid (principal, action, resource);'
+    text = shipped.policies().text.replace('@approver("approver")', '@approver("sre")')
+    await decide_by(orchestrator, f"{text}\n{more}")
+    approval = await ask(await person("ann", Scope.WRITE))
+    assert approval["approver_role"] == "finance and sre"
+    assert said(await grant(await person("bob", *APPROVER), approval)) == (403, "approver_role_missing")
+    assert said(await grant(await person("cyd", Scope.ADMIN), approval)) == (200, None)
+
+
 async def test_an_approval_is_used_once_even_by_two_at_once(agent: PlayedAgent, person: NewPerson) -> None:
     ann, bob, cyd = await person("ann", Scope.WRITE), await person("bob", *APPROVER), await person("cyd", *APPROVER)
     approval = await ask(ann)
@@ -176,6 +189,22 @@ async def test_an_approval_is_used_once_even_by_two_at_once(agent: PlayedAgent, 
     )
     await agent.take()
     assert (await run_of(ann, approval))["state"] == "queued"
+
+
+async def test_a_policy_says_how_long_may_be_waited(
+    orchestrator: Orchestrator, agent: PlayedAgent, person: NewPerson
+) -> None:
+    text = shipped.policies().text.replace('@approver("approver")', '@approver("approver") @expires("PT5M")')
+    await decide_by(orchestrator, text)
+    ann, bob = await person("ann", Scope.WRITE), await person("bob", *APPROVER)
+    parts, approval = orchestrator.container, await ask(ann)
+    waited = datetime.fromisoformat(approval["expires_at"]) - datetime.fromisoformat(approval["created_at"])
+    assert waited == timedelta(minutes=5)
+    await sql(orchestrator, "UPDATE approvals SET deadline = now()")
+    assert said(await grant(bob, approval)) in {(409, "approval_expired"), (409, "approval_ended")}
+    await Approvals(parts.database, parts.bus, parts.hints, lifetime=parts.settings.approvals.lifetime).round()
+    run = await run_of(ann, approval, wait=20)
+    assert (run["state"], run["error"]["code"]) == ("denied", "approval_expired")
 
 
 async def test_what_nobody_decides_about_in_time_is_denied(

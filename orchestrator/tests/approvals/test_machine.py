@@ -160,7 +160,7 @@ class Runs(RuleBasedStateMachine):
             await deciding.deny(session, self.person("cyd", "approver"), approval, reason="no", lifetime=LIFETIME)
 
         async def sweep(session: AsyncSession) -> None:
-            await deciding.expire(session, made_before=datetime.now(UTC) - LIFETIME, limit=100)
+            await deciding.expire(session, lifetime=LIFETIME, limit=100)
             await deciding.withdraw(session, limit=100)
 
         if what == "deny":

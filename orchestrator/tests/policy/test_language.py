@@ -1,7 +1,7 @@
 """Policies as text: what is taken, what they decide, and that whatever cannot be evaluated is denied."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -93,10 +93,47 @@ def test_approvals_lift_only_what_they_may() -> None:
     assert policies.check(vocabulary.schema([])) == []
     both = policies.judge(question(blast_radius=11, cost="100"))
     assert (both.outcome, both.approvals, both.policies) == (Outcome.APPROVAL, 2, ("boss", "two"))
+    assert both.approver_role == "admin"
     assert policies.judge(question(cost="99.6")).approver_role == "admin"
     assert policies.judge(question(cost="99.5")).outcome is Outcome.PERMIT
     hard = policies.judge(question({"service": "core"}, blast_radius=11))
     assert (hard.outcome, hard.policies, hard.reason) == (Outcome.DENY, ("never",), "no touching")
+
+
+def test_every_policy_that_asks_for_approval_gets_its_due() -> None:
+    policies = PolicySet(
+        PERMIT
+        + """
+        @id("every") @approvals("1") @expires("PT8H") forbid (principal, action, resource);
+        @id("data") @approvals("1") @approver("dba") forbid (principal, action, resource)
+        when { context has blast_radius && context.blast_radius > 10 };
+        @id("money") @approvals("3") @approver("finance") @expires("PT30M") forbid (principal, action, resource)
+        when { context has cost && context.cost.greaterThan(decimal("99.5")) };
+        """
+    )
+    plain = policies.judge(question())
+    assert (plain.approvals, plain.approver_role, plain.expires) == (1, "approver", timedelta(hours=8))
+    one = policies.judge(question(blast_radius=11))
+    assert (one.approvals, one.approver_role, one.expires) == (1, "dba", timedelta(hours=8))
+    both = policies.judge(question(blast_radius=11, cost="100"))
+    assert (both.approvals, both.approver_role, both.expires) == (3, "dba and finance", timedelta(minutes=30))
+
+
+@pytest.mark.parametrize(
+    "annotations",
+    [
+        '@expires("PT1H")',
+        '@approvals("1") @expires("1 hour")',
+        '@approvals("1") @expires("3600")',
+        '@approvals("1") @expires("PT1S")',
+        '@approvals("1") @expires("P31D")',
+        '@approvals("1") @expires("-PT1H")',
+        '@approvals("1") @approver("dba and finance")',
+    ],
+)
+def test_a_wait_or_role_that_means_nothing_is_refused(annotations: str) -> None:
+    with pytest.raises(Invalid, match="annotations"):
+        PolicySet(f'@id("hold") {annotations} forbid (principal, action, resource);')
 
 
 def test_approval_is_not_asked_for_what_nothing_would_permit() -> None:

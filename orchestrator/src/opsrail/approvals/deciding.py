@@ -20,7 +20,7 @@ from opsrail.auth.principal import Kind, Principal, Scope
 from opsrail.auth.roles import ADMIN
 from opsrail.errors import Conflict, Forbidden, NotFound, OrchestratorError
 from opsrail.policy import gate
-from opsrail.policy.language import Outcome
+from opsrail.policy.language import AND, Outcome
 from opsrail.runs import service as runs
 from opsrail.runs.models import Run
 from opsrail.runs.parents import wake_parents
@@ -168,12 +168,13 @@ async def attach_plan(
     await session.flush()
 
 
-async def expire(session: AsyncSession, *, made_before: datetime, limit: int) -> list[Run]:
+async def expire(session: AsyncSession, *, lifetime: timedelta, limit: int) -> list[Run]:
     """End what nobody has decided about in time; the runs, which are denied now."""
-    runs = list(await repository.due(session, made_before=made_before, limit=limit))
+    now = datetime.now(UTC)
+    runs = list(await repository.due(session, now=now, lifetime=lifetime, limit=limit))
     for run in runs:
         approval = await repository.pending_of(session, run.id)
-        if approval is None or approval.created_at > made_before:
+        if approval is None or approval.expires_at(lifetime) > now:
             continue
         _end(approval, ApprovalState.EXPIRED, "nobody decided in time")
         await _deny_run(session, run, code="approval_expired", message="nobody approved it in time")
@@ -204,7 +205,7 @@ def objection(by: Principal, approval: Approval) -> OrchestratorError | None:
         return Forbidden("an approval names a person: sign in, or use a token of your own", code="person_required")
     if not by.may(Scope.APPROVE):
         return Forbidden(f"this needs the scope `{Scope.APPROVE}`", code="scope_missing")
-    if not {approval.approver_role, ADMIN} & by.roles:
+    if ADMIN not in by.roles and not set(approval.approver_role.split(AND)) <= by.roles:
         return Forbidden(f"this needs the role `{approval.approver_role}`", code="approver_role_missing")
     return None
 
@@ -219,7 +220,7 @@ async def _waiting(session: AsyncSession, approval_id: uuid.UUID | None, lifetim
         raise Conflict(f"the approval is {approval.state} already", code="approval_ended")
     if run.state != RunState.AWAITING_APPROVAL or run.cancel_requested_at is not None:
         raise Conflict("the run does not wait any more", code="approval_ended")
-    if datetime.now(UTC) >= approval.created_at + lifetime:
+    if datetime.now(UTC) >= approval.expires_at(lifetime):
         raise Conflict("nobody decided in time; ask again", code="approval_expired")
     return found
 

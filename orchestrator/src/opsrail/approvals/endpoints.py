@@ -164,6 +164,6 @@ def _view(shown: Shown, principal: Principal, lifetime: timedelta) -> ApprovalVi
         correlation_id=run.correlation_id,
         end_reason=approval.end_reason,
         created_at=approval.created_at,
-        expires_at=approval.created_at + lifetime,
+        expires_at=approval.expires_at(lifetime),
         ended_at=approval.ended_at,
     )

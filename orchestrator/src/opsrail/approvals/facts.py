@@ -16,7 +16,7 @@ def events(shown: Shown, *, lifetime: timedelta) -> list[CloudEvent]:
     approval = shown.approval
     found = []
     if approval.told == 0:
-        expires = (approval.created_at + lifetime).isoformat()
+        expires = approval.expires_at(lifetime).isoformat()
         found.append(_event(shown, REQUESTED, approval.created_at, expires_at=expires))
     if approval.state != ApprovalState.PENDING:
         people = [vote.person for vote in shown.votes]

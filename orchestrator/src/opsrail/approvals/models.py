@@ -1,7 +1,7 @@
 """Tables of approvals and of the votes that they got."""
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -48,7 +48,13 @@ class Approval(Created, OrgScoped, Base):
     end_reason: Mapped[str | None]
     told: Mapped[int] = mapped_column(default=0)
     """How many of its facts were published: that it was asked for, and how it ended."""
+    deadline: Mapped[datetime | None]
+    """Where a policy says how long it may be waited for."""
     ended_at: Mapped[datetime | None]
+
+    def expires_at(self, lifetime: timedelta) -> datetime:
+        """When it runs out; ``lifetime`` is that of approvals of which no policy says."""
+        return self.deadline or self.created_at + lifetime
 
 
 class Vote(OrgScoped, Base):

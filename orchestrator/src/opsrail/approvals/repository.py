@@ -4,10 +4,10 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, select, tuple_, update
+from sqlalchemy import Select, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from opsrail.approvals.models import Approval, ApprovalState, Vote
@@ -81,12 +81,13 @@ async def void_votes(session: AsyncSession, approval_id: uuid.UUID) -> int:
     return len(gone[approval_id])
 
 
-async def due(session: AsyncSession, *, made_before: datetime, limit: int) -> Sequence[Run]:
+async def due(session: AsyncSession, *, now: datetime, lifetime: timedelta, limit: int) -> Sequence[Run]:
     """Runs whose approval has run out, locked; those that somebody holds are left for the next round."""
+    ends = func.coalesce(Approval.deadline, Approval.created_at + lifetime)
     statement = (
         select(Run)
         .join(Approval, Approval.run_id == Run.id)
-        .where(Approval.state == ApprovalState.PENDING, Approval.created_at <= made_before)
+        .where(Approval.state == ApprovalState.PENDING, ends <= now)
         .order_by(Approval.created_at)
         .limit(limit)
         .with_for_update(of=Run, skip_locked=True)

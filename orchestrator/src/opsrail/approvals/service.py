@@ -16,6 +16,7 @@ async def open(  # noqa: A001 (read as `service.open`)
     session: AsyncSession, run: Run, verdict: gate.Verdict, asker: Asker
 ) -> Approval:
     """Ask for approval of a run in the state ``awaiting_approval``, in the transaction that makes it."""
+    now = datetime.now(UTC)
     approval = Approval(
         id=uuid.uuid4(),
         org_id=run.org_id,
@@ -30,7 +31,8 @@ async def open(  # noqa: A001 (read as `service.open`)
         approver_role=verdict.approver_role,
         input_hash=input_digest(run.input),
         decision_id=verdict.decision_id,
-        created_at=datetime.now(UTC),
+        created_at=now,
+        deadline=now + verdict.expires if verdict.expires else None,
     )
     session.add(approval)
     await session.flush()

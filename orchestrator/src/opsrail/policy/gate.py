@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -45,6 +45,7 @@ class Verdict:
         obstacles: what guards object to, each as ``code: reason``.
         approvals: distinct people whose approval is needed; 0 unless the outcome is ``APPROVAL``.
         seconds: that guards and policies took.
+        expires: how long approval may be waited for, where a policy says.
     """
 
     decision_id: uuid.UUID
@@ -55,6 +56,7 @@ class Verdict:
     approvals: int
     approver_role: str
     seconds: float
+    expires: timedelta | None = None
 
     def governance(self) -> dict[str, Any]:
         """As answers of the API tell it."""
@@ -181,6 +183,7 @@ def _verdict(judged: Judgement, objections: Sequence[Objection], began: float) -
         approvals=max(1, judged.approvals) if waiting else 0,
         approver_role=(judged.approver_role or DEFAULT_APPROVER) if waiting else "",
         seconds=time.perf_counter() - began,
+        expires=judged.expires if waiting else None,
     )
 
 

@@ -1,12 +1,16 @@
 """Policies as text, made ready to judge. Pure; called by ``gate``, by tests of policies and by replays.
 
-The language is Cedar (https://docs.cedarpolicy.com) with four annotations of ours:
+The language is Cedar (https://docs.cedarpolicy.com) with five annotations of ours:
 
 * ``@id("name")`` on each policy, unique in the set: what decisions refer to.
 * ``@reason("…")``: why, in words for people.
 * ``@approvals("n")`` on a ``forbid``: approvals by ``n`` distinct people lift it. To Cedar it stays a plain
   ``forbid``, so wherever the annotation is unknown the action is refused.
 * ``@approver("role")`` beside it: the role that an approver needs; ``approver`` where left out.
+* ``@expires("PT1H")`` beside it: how long approval may be waited for, an ISO 8601 duration; else as the settings say.
+
+Where several liftable ``forbid``s decide, each gets its due: the most approvals, every role that one names, the
+shortest wait.
 
 Three outcomes come of Cedar's two. What all policies allow is permitted. What a ``forbid`` without ``@approvals``
 denies is denied. What only liftable ``forbid``s deny, and the set without them allows, needs approval. A policy that
@@ -17,11 +21,13 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
 import cedarpy
 import orjson
+from pydantic import TypeAdapter, ValidationError
 
 from opsrail.errors import FieldError, Invalid
 from opsrail.policy.question import Question
@@ -29,9 +35,13 @@ from opsrail.policy.question import Question
 LONGEST = 256 * 1024
 """Characters of a policy set."""
 MOST_APPROVALS = 10
+SHORTEST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(days=30)
 DEFAULT_APPROVER = "approver"
+AND = " and "
+"""Between roles that an approver must hold all of; no role's name has a blank."""
 _ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$")
-_KNOWN = frozenset({"id", "reason", "approvals", "approver"})
+_DURATION = TypeAdapter(timedelta)
+_KNOWN = frozenset({"id", "reason", "approvals", "approver", "expires"})
 
 
 class Outcome(StrEnum):
@@ -42,13 +52,20 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """What the policies say. ``policies`` are the ids of those that decided."""
+    """What the policies say.
+
+    Attributes:
+        policies: ids of those that decided.
+        approver_role: what an approver must hold; several roles are joined by `` and ``.
+        expires: how long approval may be waited for, where a policy says.
+    """
 
     outcome: Outcome
     reason: str
     policies: tuple[str, ...] = ()
     approvals: int = 0
     approver_role: str = ""
+    expires: timedelta | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +76,7 @@ class Rule:
     reason: str
     approvals: int
     approver: str
+    expires: timedelta | None
 
 
 class PolicySet:
@@ -96,13 +114,15 @@ class PolicySet:
             return _unmatched()
         if not cedarpy.is_authorized(request, self._lifted, entities).allowed:
             return _unmatched()
-        strictest = max((self.rules[name] for name in deciding), key=lambda rule: rule.approvals)
+        rules = [self.rules[name] for name in deciding]
+        named = {rule.approver for rule in rules} - {DEFAULT_APPROVER}
         return Judgement(
             outcome=Outcome.APPROVAL,
             reason=self._why(deciding),
             policies=deciding,
-            approvals=strictest.approvals,
-            approver_role=strictest.approver,
+            approvals=max(rule.approvals for rule in rules),
+            approver_role=AND.join(sorted(named)) or DEFAULT_APPROVER,
+            expires=min((rule.expires for rule in rules if rule.expires), default=None),
         )
 
     def actions(self) -> set[str]:
@@ -172,6 +192,7 @@ def _rules(parsed: Mapping[str, Any]) -> dict[str, Rule]:
             reason=annotations.get("reason") or "",
             approvals=_number(annotations.get("approvals")),
             approver=annotations.get("approver") or DEFAULT_APPROVER,
+            expires=_duration(annotations.get("expires")),
         )
     if wrong:
         raise Invalid("annotations of the policies are wrong", code="invalid_policy", errors=wrong)
@@ -192,8 +213,24 @@ def _faults(name: str, annotations: Mapping[str, str], effect: str, before: Mapp
             yield "@approvals belongs on a forbid, which the approvals lift"
         if not 1 <= _number(annotations["approvals"]) <= MOST_APPROVALS:
             yield f"@approvals is a whole number from 1 to {MOST_APPROVALS}"
-    elif "approver" in annotations:
-        yield "@approver needs @approvals beside it"
+    for beside in ("approver", "expires"):
+        if beside in annotations and "approvals" not in annotations:
+            yield f"@{beside} needs @approvals beside it"
+    if AND in annotations.get("approver", ""):
+        yield "@approver names one role; a policy for each where several are needed"
+    if "expires" in annotations and not _is_wait(_duration(annotations["expires"])):
+        yield "@expires is an ISO 8601 duration from one minute to 30 days, such as PT1H"
+
+
+def _is_wait(given: timedelta | None) -> bool:
+    return given is not None and SHORTEST_WAIT <= given <= LONGEST_WAIT
+
+
+def _duration(text: str | None) -> timedelta | None:
+    try:
+        return _DURATION.validate_python(text) if text and text.startswith("P") else None
+    except ValidationError:
+        return None
 
 
 def _number(text: str | None) -> int:
