@@ -10,7 +10,8 @@ const orchestrator = process.env.OPSRAIL_URL ?? "http://127.0.0.1:8787";
 
 export default defineConfig({
   plugins: [
-    tanstackRouter({ target: "react", autoCodeSplitting: true, quoteStyle: "double", semicolons: true }),
+    // In one piece: every page then opens while the orchestrator is away, or is another version by now.
+    tanstackRouter({ target: "react", autoCodeSplitting: false, quoteStyle: "double", semicolons: true }),
     react(),
     tailwindcss(),
   ],
@@ -20,6 +21,7 @@ export default defineConfig({
     emptyOutDir: true,
     // An inlined asset would be a data: URL, which the content security policy refuses for scripts and styles.
     assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 1000,
     modulePreload: { polyfill: false },
   },
   server: { proxy: { "/v1": orchestrator, "/readyz": orchestrator, "/healthz": orchestrator } },

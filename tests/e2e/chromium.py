@@ -54,4 +54,4 @@ def fresh_page(browser: Browser, stack: Stack, complaints: list[str] | None = No
         yield page
     finally:
         context.close()
-    assert heard == []
+    assert heard == [], heard

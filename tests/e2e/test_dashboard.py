@@ -250,15 +250,3 @@ def test_the_theme_is_chosen_and_remembered(inside: Page) -> None:
     inside.reload()
     expect(html).to_have_attribute("data-theme", "dark")
     expect(inside.locator("body")).to_have_css("background-color", "rgb(13, 16, 21)")
-
-
-def test_it_fits_a_phone(inside: Page) -> None:
-    inside.set_viewport_size({"width": 360, "height": 740})
-    for path in ("/", "/agents/ci", "/agents/ci/config", "/runs", "/events", "/connections", "/artifacts", "/tokens"):
-        inside.goto(path)
-        expect(inside.get_by_role("heading", level=1)).to_be_visible()
-        assert inside.evaluate("document.documentElement.scrollWidth") <= 360, path
-    inside.get_by_role("button", name="Open navigation").click()
-    inside.get_by_role("dialog").get_by_role("link", name="Runs").click()
-    expect(inside.get_by_role("heading", name="Runs")).to_be_visible()
-    expect(inside.get_by_role("dialog")).to_have_count(0)

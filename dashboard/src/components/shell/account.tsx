@@ -1,6 +1,6 @@
 /** Who is signed in, and where: leads to the account, and to the other organisations that the login opens. */
-import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { Link, useRouter } from "@tanstack/react-router";
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { CircleUser } from "lucide-react";
 import { useState } from "react";
 
@@ -9,17 +9,13 @@ import { asProblem } from "@/components/feedback";
 
 export function Account() {
   const { data } = useQuery(sessionQuery);
-  const queryClient = useQueryClient();
-  const router = useRouter();
   const [problem, setProblem] = useState<string | null>(null);
   if (!data) return null;
   const enter = async (slug: string) => {
     try {
       await switchOrganisation(slug);
-      // What one organisation showed must not be seen in another.
-      queryClient.clear();
-      await router.navigate({ to: "/" });
-      await router.invalidate();
+      // What one organisation showed must not be seen in another: begin afresh.
+      location.assign("/");
     } catch (error) {
       setProblem(asProblem(error).message);
     }
