@@ -46,14 +46,6 @@ class Target:
             result: Any = await session.execute(text(statement), values)
             return result.all() if result.returns_rows else None
 
-    async def noted(self, answer: httpx.Response) -> Any:
-        """The audit entry of exactly this request.
-
-        Raises:
-            TimeoutError: it left none.
-        """
-        return await self.entry("correlation_id = :ident", ident=answer.headers["x-correlation-id"])
-
     async def entry(self, condition: str, **values: Any) -> Any:
         """The first entry of which this holds.
 
@@ -70,8 +62,9 @@ class Target:
     async def refused(self, answer: httpx.Response, status: int, code: str) -> Any:
         """The answer is this refusal, and it is in the audit trail; the entry."""
         assert (answer.status_code, answer.json().get("code")) == (status, code), answer.text
-        entry = await self.noted(answer)
-        assert entry.outcome == "denied"
+        entry = await self.entry(
+            "correlation_id = :ident AND outcome = 'denied'", ident=answer.headers["x-correlation-id"]
+        )
         assert re.search(rf"\b{code}\b", entry.reason), entry.reason
         return entry
 

@@ -80,9 +80,10 @@ async def test_a_name_is_a_plain_name_by_the_time_somebody_saves_it(
 
 @pytest.mark.parametrize("place", ["../../etc/passwd", "/etc/passwd", "", ">", "$KV.trust.jwks", "other/object"])
 async def test_a_place_outside_the_organisations_store_is_none(target: Target, tmp_path: Path, place: str) -> None:
-    _, answer = await announce(target, tmp_path, object_name=place)
-    assert answer.status_code in {404, 502}, answer.text
-    assert b"root:" not in answer.content
+    told, answer = await announce(target, tmp_path, object_name=place)
+    assert answer.status_code == 404, answer.text
+    entry = await target.entry("target = :run AND verb = 'report.refused'", run=f"run:{told.run_id}")
+    assert (entry.actor, entry.outcome) == ("agent:ci", "denied")
 
 
 async def test_an_artifact_announced_for_somebody_else_is_not_theirs(target: Target, tmp_path: Path) -> None:

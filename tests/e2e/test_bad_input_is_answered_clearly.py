@@ -90,9 +90,15 @@ def test_a_stale_signature(client: httpx.Client, minutes: int) -> None:
     _problem(client.post(f"/v1/hooks/{connection['id']}", content=body, headers=headers), 401, "signature_stale")
 
 
-@pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"", b"[]", b'"text"', b"NaN", _deep(400), _deep(100_000)])
+@pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"", b"[]", b'"text"', b"NaN"])
 def test_a_body_that_is_no_json_object_we_can_keep(forge: Forge, body: bytes) -> None:
     _problem(_hook(forge, body, _with(body, forge.connection)), 422, "not_understood")
+
+
+@pytest.mark.parametrize("levels", [400, 100_000])
+def test_a_body_that_is_nested_beyond_reason(forge: Forge, levels: int) -> None:
+    body = _deep(levels)
+    _problem(_hook(forge, body, _with(body, forge.connection)), 422, "too_deep")
 
 
 def test_a_body_over_the_limit(forge: Forge) -> None:

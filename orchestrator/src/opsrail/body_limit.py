@@ -1,9 +1,9 @@
-"""Refuses request bodies beyond the limit, by their declared length or as they arrive."""
+"""Refuses request bodies beyond the limit, by their declared length or as they arrive, and compressed ones."""
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from opsrail.errors import TooLarge
+from opsrail.errors import Packed, TooLarge
 from opsrail.problem import render
 
 
@@ -19,7 +19,12 @@ class BodyLimitMiddleware:
         if scope["type"] != "http" or scope["path"].startswith(self._exempt):
             await self._app(scope, receive, send)
             return
-        declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        headers = dict(scope["headers"])
+        if headers.get(b"content-encoding", b"identity") != b"identity":
+            packed = Packed("send the body as it is: we unpack nothing that comes in")
+            await render(Request(scope), packed)(scope, receive, send)
+            return
+        declared = headers.get(b"content-length", b"0")
         seen = 0
         over = answered = False
 

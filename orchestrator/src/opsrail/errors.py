@@ -57,6 +57,12 @@ class Conflict(OrchestratorError):
     status, code, title = 409, "conflict", "Conflicts with the present state"
 
 
+class Packed(OrchestratorError):
+    """The body is compressed. We unpack nothing that comes in, so no bomb goes off here."""
+
+    status, code, title = 415, "body_packed", "Media type not supported"
+
+
 class TooLarge(OrchestratorError):
     status, code, title = 413, "too_large", "Body too large"
 

@@ -61,7 +61,7 @@ _TITLES = {
     504: "No answer in time",
 }
 
-COMMON_RESPONSES = response_docs(400, 401, 403, 404, 409, 413, 422, 429, 503)
+COMMON_RESPONSES = response_docs(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)
 """What any authenticated route can answer besides success."""
 
 

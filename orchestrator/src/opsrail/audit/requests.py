@@ -10,8 +10,14 @@ from opsrail.audit.trail import Entry
 from opsrail.auth.principal import Principal
 from opsrail.errors import OrchestratorError
 
-_VERBS = {401: "access.refused", 403: "access.refused", 413: "request.refused", 429: "rate.refused"}
-_ATTACKS = frozenset({"address_refused", "too_deep", "secret_reference_refused"})
+_VERBS = {
+    401: "access.refused",
+    403: "access.refused",
+    413: "request.refused",
+    415: "request.refused",
+    429: "rate.refused",
+}
+_ATTACKS = frozenset({"address_refused", "bad_cursor", "too_deep", "secret_reference_refused"})
 """Codes of requests that were understood, and are refused because of what they would reach or use up."""
 
 _MOUNT = "/v1/"
@@ -29,7 +35,7 @@ def note(request: Request, error: OrchestratorError) -> None:
     principal: Principal | None = getattr(request.state, "principal", None)
     hook = getattr(request.state, "hook", None)
     org_id: UUID | None
-    if hook is not None and error.status == 401:
+    if hook is not None and (error.status in {401, 413, 415} or error.code in _ATTACKS):
         verb, target = "hook.refused", f"connection:{hook.id}"
         org_id = UUID(hook.org_id)
     elif known := _verb(request, error):

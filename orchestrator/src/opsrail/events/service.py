@@ -37,7 +37,7 @@ async def publish(bus: Bus, principal: Principal, headers: Mapping[str, str], bo
         found = cloudevents.normalise(delivery)
         encoded = stamp(delivery, found, str(principal.org_id), bus.max_payload)
     except NotUnderstood as error:
-        raise Invalid(str(error), code="not_understood") from error
+        raise Invalid(str(error), code=error.code) from error
     if len(encoded) > MAX_EVENTS:
         raise Invalid(f"at most {MAX_EVENTS} events per request", code="too_many_events")
     by_type: dict[str, list[bytes]] = {}

@@ -27,6 +27,14 @@ _MAX_WORD = 64
 class NotUnderstood(ValueError):
     """The body is not what this kind of sender sends; the message says why and goes back to the sender."""
 
+    code = "not_understood"
+
+
+class TooDeep(NotUnderstood):
+    """It is nested more deeply than anybody means."""
+
+    code = "too_deep"
+
 
 class Delivery:
     """One webhook request after its proof was checked.
@@ -86,7 +94,8 @@ class Delivery:
         try:
             return orjson.loads(body)
         except ValueError as error:
-            raise NotUnderstood(f"the body is not JSON: {error}") from error
+            fault = TooDeep if "depth limit" in str(error) else NotUnderstood
+            raise fault(f"the body is not JSON that we take: {error}") from error
 
     def json_object(self) -> dict[str, Any]:
         """The payload, which has to be an object.

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from opsrail.errors import NotFound, OrchestratorError, TooLarge, Unavailable
+from opsrail.errors import NotFound, OrchestratorError, Packed, TooLarge, Unavailable
 from opsrail.hooks import metrics
 from opsrail.hooks.service import Accepted, Intake
 from opsrail.problem import render, response_docs
@@ -85,8 +85,11 @@ async def _read(receive: Receive, headers: dict[str, str], limit: int) -> bytes:
     """The body, as far as the limit.
 
     Raises:
+        Packed: it is compressed.
         TooLarge: it is longer; told from its declared length where there is one.
     """
+    if headers.get("content-encoding", "identity") != "identity":
+        raise Packed("send the body as it is: we unpack nothing that comes in")
     declared = headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise TooLarge(f"the body may have {limit} bytes at most")
@@ -155,7 +158,7 @@ def _openapi() -> dict[str, Any]:
                         }
                     },
                 },
-                **{str(status): docs for status, docs in response_docs(401, 404, 405, 413, 422, 503).items()},
+                **{str(status): docs for status, docs in response_docs(401, 404, 405, 413, 415, 422, 503).items()},
             },
         }
     }

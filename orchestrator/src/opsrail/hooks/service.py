@@ -12,7 +12,7 @@ import orjson
 
 from opsrail.errors import Invalid, TooLarge, Unauthenticated, Unavailable
 from opsrail.hooks import metrics
-from opsrail.hooks.delivery import Delivery, Event, Folded, Normalised, NotUnderstood
+from opsrail.hooks.delivery import Delivery, Event, Folded, Normalised, NotUnderstood, TooDeep
 from opsrail.hooks.group_commit import BusAway, GroupCommit, TooBigForBus
 from opsrail.hooks.normalisers import normalise
 from opsrail.hooks.ports import ConnectionCache, EventPublisher, HookConnection
@@ -98,7 +98,7 @@ class Intake:
             found = normalise(delivery)
             encoded = stamp(delivery, found, connection.org_id, self._commit.room)
         except NotUnderstood as error:
-            raise Invalid(str(error), code="not_understood") from error
+            raise Invalid(str(error), code=error.code) from error
         try:
             await self._commit.submit(connection.org_id, encoded)
         except TooBigForBus as error:
@@ -135,7 +135,8 @@ def stamp(delivery: Delivery, found: Normalised, org_id: str, room: int) -> list
             else:
                 encoded.append(_encoded({**stamps, **one, **platform}))
     except TypeError as error:
-        raise NotUnderstood(f"the body cannot be kept: {error}") from error
+        fault = TooDeep if "Recursion" in str(error) else NotUnderstood
+        raise fault(f"the body cannot be kept: {error}") from error
     return encoded
 
 

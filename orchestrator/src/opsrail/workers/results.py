@@ -100,8 +100,8 @@ class Results:
             return
         async with self._database.raw_across() as connection:
             applied = await apply(connection, reports, keep=self._keep)
-            foreign = [(source.org_id, _foreign(source)) for source in applied.foreign]
-            await trail.record_raw(connection, [*refused, *foreign])
+            refused += [(one.org_id, _not_taken(one, "the run is another agent's")) for one in applied.foreign]
+            await trail.record_raw(connection, refused)
         await self._tell(applied)
         for message in kept:
             if message.metadata.sequence.stream in applied.early:
@@ -142,7 +142,11 @@ class Results:
                 overdue = message.metadata.num_delivered > _EARLY_DELIVERIES
                 report.logs.append(LogPart(sequence, lines.attempt, lines.lines, overdue=overdue))
             else:
-                report.artifacts.append(ArtifactStored.model_validate_json(body))
+                stored = ArtifactStored.model_validate_json(body)
+                if stored.object_name != f"{source.run_id}/{stored.id}":
+                    refused.append((source.org_id, _not_taken(source, "the artifact is not at its run's place")))
+                    return True
+                report.artifacts.append(stored)
         except (ValidationError, ValueError) as error:
             REFUSED.inc()
             log.warning("results.refused", subject=message.subject, reason=str(error)[:500])
@@ -163,14 +167,14 @@ def _refused(source: Source, told: CommandRefused) -> Entry:
     )
 
 
-def _foreign(source: Source) -> Entry:
-    """An agent told of a run that is another's."""
+def _not_taken(source: Source, reason: str) -> Entry:
+    """An agent told of what is not its own to tell of."""
     return Entry(
         actor=f"agent:{source.agent}",
         verb="report.refused",
         target=f"run:{source.run_id}",
         outcome="denied",
-        reason="the run is another agent's",
+        reason=reason,
     )
 
 

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from pydantic import ValidationError
 
-from opsrail.hooks.delivery import Delivery, Event, Normalised, NotUnderstood
+from opsrail.hooks.delivery import Delivery, Event, Normalised, NotUnderstood, TooDeep
 from opsrail_sdk.contracts.cloudevent import BATCH_CONTENT_TYPE, CONTENT_TYPE, CloudEvent, derived_id
 
 _PLATFORM = ("orgid", "connectionid")
@@ -69,7 +69,7 @@ def _checked(raw: Any, position: int, connection_id: str) -> Event:
         place = ".".join(str(part) for part in first["loc"])
         raise NotUnderstood(f"event {position}: {place}: {first['msg']}") from error
     except ValueError as error:
-        raise NotUnderstood(f"event {position} is nested too deeply") from error
+        raise TooDeep(f"event {position} is nested too deeply") from error
     for name in _PLATFORM:
         event.pop(name, None)
     event["senderid"] = event["id"]
