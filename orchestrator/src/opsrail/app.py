@@ -33,6 +33,7 @@ from opsrail.hooks import endpoints as hooks
 from opsrail.hooks.service import Intake
 from opsrail.organisations.provision import provision_all
 from opsrail.ratelimit import RateLimiter
+from opsrail.runs.dispatching import DispatchMiddleware
 from opsrail.runs.lane import Lane
 from opsrail.secrets.keyring import Keyring
 from opsrail.secrets.resolver import Resolver
@@ -67,6 +68,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     problem.install(app)
+    app.add_middleware(DispatchMiddleware, handlers=app.exception_handlers)
     app.add_middleware(BodyLimitMiddleware, limit=settings.api.max_body, exempt=("/v1/hooks/",))
     app.add_middleware(CorrelationMiddleware)
     api.include(app)
