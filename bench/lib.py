@@ -60,6 +60,24 @@ def _cell(value: Any) -> str:
     return str(value)
 
 
+def _processor_times() -> list[int]:
+    """Ticks since the start of the machine, as the first line of ``/proc/stat`` has them; empty elsewhere."""
+    try:
+        return [int(part) for part in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+    except OSError:
+        return []
+
+
+_BEGAN = _processor_times()
+_STEAL = 7
+
+
+def _stolen_since(before: Sequence[int]) -> float | None:
+    """The share of the processors that the host kept to itself: where it is more than nothing, so are the times."""
+    spent = [now - then for now, then in zip(_processor_times(), before, strict=True)]
+    return round(spent[_STEAL] / max(1, sum(spent[: _STEAL + 1])), 3) if spent else None
+
+
 def report(name: str, results: Any) -> None:
     """Write ``bench/results/NAME.json``, with the machine that it was measured on."""
     RESULTS.mkdir(exist_ok=True)
@@ -71,6 +89,7 @@ def report(name: str, results: Any) -> None:
             "system": platform.platform(),
             "python": platform.python_version(),
             "load_average": os.getloadavg(),
+            "stolen": _stolen_since(_BEGAN),
         },
         "results": results,
     }
@@ -131,7 +150,7 @@ def wrk(
     with _script(shots, pause_ms) as script:
         command = [
             *(program("wrk", "wrk"), "--latency", "-t", str(threads), "-c", str(connections)),
-            *("-d", f"{max(1, round(seconds))}s", "-s", str(script), base_url),
+            *("-d", f"{max(1, round(seconds))}s", "--timeout", "20s", "-s", str(script), base_url),
         ]
         output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     refused = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
