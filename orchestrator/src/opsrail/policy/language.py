@@ -95,7 +95,7 @@ class PolicySet:
         bodies = dict(zip(self.rules, parsed.values(), strict=True))
         self._all = _handle(bodies)
         liftable = {name for name, rule in self.rules.items() if rule.approvals}
-        self._lifted = _handle({name: body for name, body in bodies.items() if name not in liftable})
+        self._permits = _handle({name: body for name, body in bodies.items() if self.rules[name].effect == "permit"})
         self._liftable = frozenset(liftable)
 
     def judge(self, question: Question) -> Judgement:
@@ -112,7 +112,8 @@ class PolicySet:
             return Judgement(outcome=Outcome.DENY, reason=self._why(hard), policies=hard)
         if not deciding:
             return _unmatched()
-        if not cedarpy.is_authorized(request, self._lifted, entities).allowed:
+        # Every forbid that holds is among the deciding, so without these the permits alone are left to ask.
+        if not cedarpy.is_authorized(request, self._permits, entities).allowed:
             return _unmatched()
         rules = [self.rules[name] for name in deciding]
         named = {rule.approver for rule in rules} - {DEFAULT_APPROVER}
