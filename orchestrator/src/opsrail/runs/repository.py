@@ -55,8 +55,8 @@ async def insert_decided(session: AsyncSession, rows: Sequence[DecidedRun]) -> l
     """The run of each, made with its decision and its audit entry; where its key is taken, the run that has it."""
     given = [
         {"place": place, **row.run}
-        | {f"d_{name}": row.decision[name] for name in _DECISION}
-        | {f"e_{name}": row.entry[name] for name in _ENTRY}
+        | {f"d_{name}": value for name, value in row.decision.items()}
+        | {f"e_{name}": value for name, value in row.entry.items()}
         | {"e_detail": orjson.Fragment(row.entry["detail"])}
         for place, row in enumerate(rows)
     ]
@@ -163,23 +163,6 @@ async def _ask_to_stop(session: AsyncSession, reason: str, *which: Any) -> list[
     return list((await session.scalars(statement)).all())
 
 
-_DECISION = (
-    "id",
-    "agent",
-    "action",
-    "asker",
-    "outcome",
-    "reason",
-    "policies",
-    "obstacles",
-    "approvals",
-    "approver_role",
-    "policy_version",
-    "policy_digest",
-    "question",
-    "seconds",
-)
-_ENTRY = ("actor", "verb", "target", "outcome", "reason", "decision_id", "correlation_id")
 _LATER = (
     *("message", "error", "finished_at", "output", "progress", "instance"),
     *("cancel_requested_at", "cancel_reason", "started_at"),
