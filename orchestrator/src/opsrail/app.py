@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from opsrail import api, bootstrap, logs, problem, static
+from opsrail import api, bootstrap, later, logs, problem, static
 from opsrail.agents.service import ensure_builtin
 from opsrail.audit.refusals import Refusals
 from opsrail.audit.retention import Retention as AuditRetention
@@ -101,6 +101,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         if settings.install_agents:
             installing = asyncio.create_task(ensure_builtin(container, org_id), name="install agents")
             closing.push_async_callback(_end, installing)
+        loading = asyncio.create_task(later.load(), name="load the rest")
+        closing.push_async_callback(_end, loading)
         log.info("orchestrator.ready", workers=settings.workers)
         yield
 

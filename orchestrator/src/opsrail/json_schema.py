@@ -4,21 +4,21 @@ A manifest is somebody else's document, so references are resolved inside it alo
 """
 
 from collections.abc import Iterable
-from typing import Any
-
-from jsonschema import Draft202012Validator, FormatChecker
-from jsonschema.exceptions import SchemaError, ValidationError
-from referencing import Registry
-from referencing.exceptions import Unresolvable
+from typing import TYPE_CHECKING, Any
 
 from opsrail.errors import FieldError
 
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+
 _MOST_ERRORS = 20
-_FORMATS = FormatChecker()
 
 
 def schema_fault(schema: dict[str, Any]) -> str | None:
     """Why this is not a JSON Schema (2020-12); ``None`` where it is one."""
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - slow to import, and no start waits for it
+    from jsonschema.exceptions import SchemaError  # noqa: PLC0415
+
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
@@ -28,7 +28,11 @@ def schema_fault(schema: dict[str, Any]) -> str | None:
 
 def violations(schema: dict[str, Any], value: Any, *, field: str) -> list[FieldError]:
     """Where ``value`` breaks the schema, as dotted paths that begin with ``field``; at most 20."""
-    validator = Draft202012Validator(schema, registry=Registry(), format_checker=_FORMATS)
+    from jsonschema import Draft202012Validator, FormatChecker  # noqa: PLC0415
+    from referencing import Registry  # noqa: PLC0415
+    from referencing.exceptions import Unresolvable  # noqa: PLC0415
+
+    validator = Draft202012Validator(schema, registry=Registry(), format_checker=FormatChecker())
     found: list[FieldError] = []
     try:
         for error in validator.iter_errors(value):
@@ -42,7 +46,7 @@ def violations(schema: dict[str, Any], value: Any, *, field: str) -> list[FieldE
     return found
 
 
-def _path(field: str, error: ValidationError) -> str:
+def _path(field: str, error: "ValidationError") -> str:
     parts: Iterable[object] = error.absolute_path
     if error.validator == "required" and isinstance(error.instance, dict) and isinstance(error.validator_value, list):
         missing = next((name for name in error.validator_value if name not in error.instance), None)
@@ -50,7 +54,7 @@ def _path(field: str, error: ValidationError) -> str:
     return ".".join((field, *map(str, parts)))
 
 
-def _words(error: ValidationError) -> str:
+def _words(error: "ValidationError") -> str:
     """Without the value itself, which may be a secret or very long."""
     match error.validator:
         case "required":

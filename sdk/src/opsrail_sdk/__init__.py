@@ -1,27 +1,31 @@
-"""Opsrail's SDK: all that an agent imports. The short names here are the public surface."""
+"""Opsrail's SDK: all that an agent imports. The short names here are the public surface.
 
-# First, while what they need not bring is out of sight.
-from opsrail_sdk.lean import websockets_wanted, without
+They are loaded when they are first asked for, because whoever needs the contracts alone imports this too.
+"""
 
-with without("rich", *(() if websockets_wanted() else ("aiohttp",))):
-    import nats.aio.client  # noqa: F401
-    import structlog.dev  # noqa: F401
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from opsrail_sdk.agent import (
-    Action,
-    Agent,
-    NoConfig,
-    Query,
-    Schedule,
-    Subscription,
-    action,
-    every,
-    query,
-    subscribe,
-)
-from opsrail_sdk.context import ActionContext, Context, EventContext, QueryContext
-from opsrail_sdk.contracts.cloudevent import CloudEvent
-from opsrail_sdk.contracts.manifest import Manifest, Maturity, Panel, Permission, Risk
+from opsrail_sdk import lean
+
+if TYPE_CHECKING:
+    from opsrail_sdk.agent import (
+        Action,
+        Agent,
+        NoConfig,
+        Query,
+        Schedule,
+        Subscription,
+        action,
+        every,
+        query,
+        subscribe,
+    )
+    from opsrail_sdk.context import ActionContext, Context, EventContext, QueryContext
+    from opsrail_sdk.contracts.cloudevent import CloudEvent
+    from opsrail_sdk.contracts.manifest import Manifest, Maturity, Panel, Permission, Risk
+
+lean.install()
 
 __all__ = [
     "Action",
@@ -45,3 +49,15 @@ __all__ = [
     "query",
     "subscribe",
 ]
+
+_HOMES = ("agent", "context", "contracts.cloudevent", "contracts.manifest")
+
+
+def __getattr__(name: str) -> object:
+    if name in __all__:
+        for home in _HOMES:
+            module = import_module(f"opsrail_sdk.{home}")
+            if hasattr(module, name):
+                globals()[name] = getattr(module, name)
+                return globals()[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,13 +6,13 @@ their own code runs. An EdDSA JWS (RFC 7519, RFC 8037) with the claims ``iss`` =
 decision id, ``dry``, ``iat``, ``exp``, ``jti``.
 """
 
+import base64
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import jwt
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -21,6 +21,7 @@ from opsrail_sdk.errors import Refused
 
 ISSUER = "opsrail"
 ALGORITHM = "EdDSA"
+_CURVE = "Ed25519"
 QUERY_SUBJECT = "query"
 """``sub`` of a token that goes with a query rather than a run."""
 
@@ -50,8 +51,14 @@ class Claims:
 
 def public_jwk(key: Ed25519PublicKey, kid: str) -> dict[str, str]:
     """The public key as a JWK, for the set that is published under ``trust``/``jwks``."""
-    jwk: dict[str, str] = jwt.algorithms.OKPAlgorithm.to_jwk(key, as_dict=True)
-    return {**jwk, "kid": kid, "alg": ALGORITHM, "use": "sig"}
+    return {
+        "kty": "OKP",
+        "crv": _CURVE,
+        "x": _base64url(key.public_bytes_raw()),
+        "kid": kid,
+        "alg": ALGORITHM,
+        "use": "sig",
+    }
 
 
 def parse_jwks(body: bytes) -> dict[str, Ed25519PublicKey]:
@@ -66,12 +73,24 @@ def parse_jwks(body: bytes) -> dict[str, Ed25519PublicKey]:
         raise ValueError("not a JWK set")
     keys: dict[str, Ed25519PublicKey] = {}
     for entry in entries:
-        if not isinstance(entry, dict) or entry.get("crv") != "Ed25519" or "kid" not in entry:
-            continue
-        key = jwt.algorithms.OKPAlgorithm.from_jwk(entry)
-        if isinstance(key, Ed25519PublicKey):
+        if isinstance(entry, dict) and (key := _public_key(entry)) and "kid" in entry:
             keys[entry["kid"]] = key
     return keys
+
+
+def _public_key(jwk: Mapping[str, Any]) -> Ed25519PublicKey | None:
+    x = jwk.get("x")
+    if (jwk.get("kty"), jwk.get("crv")) != ("OKP", _CURVE) or "d" in jwk or not isinstance(x, str):
+        return None
+    try:
+        return Ed25519PublicKey.from_public_bytes(base64.urlsafe_b64decode(x + "=" * (-len(x) % 4)))
+    except ValueError:
+        return None
+
+
+def _base64url(raw: bytes) -> str:
+    """RFC 7515, section 2: without padding."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def mint(
@@ -93,6 +112,8 @@ def mint(
     Args:
         lifetime: must cover the wait in the queue and every attempt, since each attempt verifies it again.
     """
+    import jwt  # noqa: PLC0415 - brings all of X.509, and no start waits for a token
+
     issued = now or datetime.now(UTC)
     claims = {
         "iss": ISSUER,
@@ -177,6 +198,8 @@ def _claims(claims: Mapping[str, Any]) -> Claims:
 
 
 def _decode(token: str, *, keys: Keys, audience: str, leeway: timedelta) -> dict[str, Any]:
+    import jwt  # noqa: PLC0415
+
     try:
         kid = jwt.get_unverified_header(token).get("kid")
     except jwt.InvalidTokenError as error:
@@ -195,17 +218,15 @@ def _decode(token: str, *, keys: Keys, audience: str, leeway: timedelta) -> dict
             options={"require": list(_REQUIRED)},
         )
     except jwt.InvalidTokenError as error:
-        code, reason = next(
-            (meaning for kind, meaning in _REASONS if isinstance(error, kind)),
-            ("capability_malformed", "is not well formed"),
-        )
+        code, reason = _REASONS.get(type(error).__name__, ("capability_malformed", "is not well formed"))
         raise Refused(f"the capability {reason}", code=code) from error
 
 
-_REASONS: tuple[tuple[type[jwt.InvalidTokenError], tuple[str, str]], ...] = (
-    (jwt.ExpiredSignatureError, ("capability_expired", "has expired")),
-    (jwt.ImmatureSignatureError, ("capability_not_yet_valid", "is not valid yet")),
-    (jwt.InvalidAudienceError, ("capability_wrong_audience", "was issued for another agent")),
-    (jwt.InvalidIssuerError, ("capability_wrong_issuer", "was not issued by the orchestrator")),
-    (jwt.InvalidSignatureError, ("capability_bad_signature", "has a signature that does not hold")),
-)
+_REASONS = {
+    "ExpiredSignatureError": ("capability_expired", "has expired"),
+    "ImmatureSignatureError": ("capability_not_yet_valid", "is not valid yet"),
+    "InvalidAudienceError": ("capability_wrong_audience", "was issued for another agent"),
+    "InvalidIssuerError": ("capability_wrong_issuer", "was not issued by the orchestrator"),
+    "InvalidSignatureError": ("capability_bad_signature", "has a signature that does not hold"),
+}
+"""By the class of PyJWT's error."""

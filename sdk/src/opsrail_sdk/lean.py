@@ -1,28 +1,71 @@
-"""Imports without what they bring along for its own sake. Used once, when ``opsrail_sdk`` is imported.
+"""Imports without what they bring along for its own sake. At work from the first import of ``opsrail_sdk``.
 
-nats-py imports aiohttp wherever it is installed, for NATS over WebSockets, and structlog imports rich, for coloured
-tracebacks. Neither is used here, and together they are a third of the CPU that the start of an agent costs.
+Well-kept libraries import further ones wherever they are installed, for features that nobody here uses: nats-py
+brings aiohttp for NATS over WebSockets, structlog brings rich for coloured tracebacks, httpx brings rich and click
+for a command line of its own, redis-py brings OpenTelemetry's SDK for metrics. Together they are a third of the CPU
+that the start of an agent costs. Each is optional to the one that asks, so it is told that there is none; others
+get it.
 """
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+_NOT_FOR: dict[str, frozenset[str]] = {
+    "aiohttp": frozenset({"nats"}),
+    "click": frozenset({"httpx"}),
+    "opentelemetry.sdk": frozenset({"redis"}),
+    "pygments": frozenset({"httpx"}),
+    "rich": frozenset({"httpx", "structlog"}),
+}
+"""Packages, and who does not get them."""
 
 
-@contextmanager
-def without(*extras: str) -> Iterator[None]:
-    """Within the block ``import`` finds none of these optional packages, unless they are imported already."""
-    hidden = [name for name in extras if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None is how Python marks a name as absent
-    try:
-        yield
-    finally:
-        for name in hidden:
-            del sys.modules[name]
+class _Withheld:
+    """The finder that is asked first; it never finds anything itself."""
+
+    @staticmethod
+    def find_spec(
+        name: str, _path: Sequence[str] | None = None, _target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """None, so that the next finder looks.
+
+        Raises:
+            ModuleNotFoundError: the importing package does not get this one.
+        """
+        kept_from = _NOT_FOR.get(name)
+        if kept_from and _importer() in kept_from and not (name == "aiohttp" and _websockets_wanted()):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return None
 
 
-def websockets_wanted() -> bool:
+def install() -> None:
+    """Be asked before every other finder; again changes nothing."""
+    if _Withheld not in sys.meta_path:
+        sys.meta_path.insert(0, _Withheld)
+
+
+def defer_models() -> None:
+    """Have pydantic build the validators of the models defined from now on when they are first used.
+
+    For a process that defines hundreds and uses a few of them before it serves.
+    """
+    from pydantic import BaseModel  # noqa: PLC0415 - not every process needs it
+
+    BaseModel.model_config["defer_build"] = True
+
+
+def _importer() -> str:
+    """The top-level package whose code stands at the import statement."""
+    frame = sys._getframe(2)  # noqa: SLF001 - inspect's way to it would cost more than most imports
+    while frame.f_back and frame.f_code.co_filename.startswith("<frozen importlib"):
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
+def _websockets_wanted() -> bool:
     """Whether the bus is to be reached by ``ws://`` or ``wss://``, for which nats-py needs aiohttp."""
     return any(
         url.strip().startswith(("ws://", "wss://")) for url in os.environ.get("OPSRAIL_NATS_URL", "").split(",")

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from opsrail_sdk.capability import ALGORITHM, ISSUER, Keys
@@ -38,6 +37,8 @@ class Checkpoint:
 
 def sign(checkpoint: Checkpoint, kind: Kind, *, key: Ed25519PrivateKey, kid: str) -> str:
     """The checkpoint as a token."""
+    import jwt  # noqa: PLC0415 - see opsrail_sdk.capability
+
     claims = {
         "iss": ISSUER,
         "org": str(checkpoint.org_id),
@@ -54,6 +55,8 @@ def read(token: str, kind: Kind, keys: Keys) -> Checkpoint:
     Raises:
         CheckpointInvalid: no trusted key signed it, or it is of another kind.
     """
+    import jwt  # noqa: PLC0415
+
     try:
         header = jwt.get_unverified_header(token)
         key = keys.get(str(header.get("kid")))

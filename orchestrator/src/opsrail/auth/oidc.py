@@ -2,6 +2,8 @@
 
 After https://openid.net/specs/openid-connect-core-1_0.html and RFC 9700. What the flow must remember between start
 and callback travels in a sealed cookie, so that only the browser that began it can finish it.
+
+The libraries are imported at a login: many an orchestrator never sees one, and every start would pay for them.
 """
 
 import secrets
@@ -11,20 +13,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 import orjson
-from authlib.oauth2.auth import ClientAuth  # type: ignore[import-untyped]
-from authlib.oauth2.client import OAuth2Client  # type: ignore[import-untyped]
-from authlib.oauth2.rfc6749.parameters import prepare_token_request  # type: ignore[import-untyped]
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 
 from opsrail.auth.models import IdentityProvider
 from opsrail.errors import FieldError, Invalid, OrchestratorError, Unauthenticated
 from opsrail.sealing import SealBroken, Sealer
 from opsrail_sdk.addresses import url_objection
-from opsrail_sdk.outgoing import AddressRefused, transport
 
 FLOW_LIFETIME = timedelta(minutes=10)
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
@@ -106,6 +100,8 @@ class Provider:
         Raises:
             ProviderFailed: the provider does not answer as it should.
         """
+        from authlib.oauth2.client import OAuth2Client  # type: ignore[import-untyped]  # noqa: PLC0415
+
         metadata = await self._metadata()
         flow = Flow(
             provider_id=self._row.id,
@@ -134,6 +130,10 @@ class Provider:
             Unauthenticated: the code or the ID token is not accepted.
             ProviderFailed: the provider does not answer as it should.
         """
+        from joserfc import jwt  # noqa: PLC0415
+        from joserfc.errors import JoseError  # noqa: PLC0415
+        from joserfc.jwk import KeySet  # noqa: PLC0415
+
         metadata = await self._metadata()
         id_token = await self._exchange(metadata, flow, code)
         keys = await self._get(metadata["jwks_uri"])
@@ -165,6 +165,11 @@ class Provider:
         return {name: document[name] for name in needed}
 
     async def _exchange(self, metadata: dict[str, str], flow: Flow, code: str) -> str:
+        from authlib.oauth2.auth import ClientAuth  # type: ignore[import-untyped]  # noqa: PLC0415
+        from authlib.oauth2.rfc6749.parameters import (  # type: ignore[import-untyped]  # noqa: PLC0415
+            prepare_token_request,
+        )
+
         body = prepare_token_request(
             "authorization_code", code=code, redirect_uri=self._redirect_uri, code_verifier=flow.verifier
         )
@@ -186,6 +191,10 @@ class Provider:
 
     async def _send(self, method: str, url: str, **options: Any) -> tuple[int, dict[str, Any]]:
         """A request to an address that the provider names; redirects are not followed."""
+        import httpx  # noqa: PLC0415
+
+        from opsrail_sdk.outgoing import AddressRefused, transport  # noqa: PLC0415
+
         if urlsplit(url).scheme not in {"https", "http"}:
             raise ProviderFailed("the provider names no http address", code="provider_unsound")
         try:

@@ -18,6 +18,7 @@ from importlib import import_module
 import uvicorn
 
 from opsrail.tls import tls_from_environment
+from opsrail_sdk import lean
 
 GRACE = timedelta(seconds=8)
 
@@ -40,6 +41,7 @@ def main(arguments: list[str]) -> int:
     listen_fd, ready_fd, gate_fd = (int(argument) for argument in arguments[:3])
     app = arguments[3]
     gc.disable()  # what the imports make stays for good: looking through it for garbage is a fifth of their time
+    lean.defer_models()
     import_module(app.partition(":")[0])
     gc.freeze()
     gc.enable()
@@ -49,7 +51,7 @@ def main(arguments: list[str]) -> int:
         app,
         factory=True,
         loop="uvloop",
-        http="httptools",
+        http="opsrail.hooks.protocol:HookProtocol",
         log_config=None,
         access_log=False,
         server_header=False,

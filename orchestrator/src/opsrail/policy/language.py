@@ -23,14 +23,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cedarpy
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from opsrail.errors import FieldError, Invalid
 from opsrail.policy.question import Question
+
+if TYPE_CHECKING:
+    import cedarpy
 
 LONGEST = 256 * 1024
 """Characters of a policy set."""
@@ -100,6 +102,8 @@ class PolicySet:
 
     def judge(self, question: Question) -> Judgement:
         """What the policies say to a question."""
+        import cedarpy  # noqa: PLC0415 - opsrail.later loads it: no start waits for a policy
+
         request, entities = question.request(), orjson.dumps(question.entities()).decode()
         answer = cedarpy.is_authorized(request, self._all, entities)
         if answer.decision is cedarpy.Decision.NoDecision or answer.diagnostics.errors:
@@ -128,11 +132,15 @@ class PolicySet:
 
     def actions(self) -> set[str]:
         """Ids of the actions that the text names itself, groups left out."""
+        import cedarpy  # noqa: PLC0415
+
         found = _named_actions(orjson.loads(cedarpy.policies_to_json_str(self.text)))
         return {name for name in found if not name.startswith(("risk:", "agent:"))}
 
     def check(self, schema: Mapping[str, Any]) -> list[FieldError]:
         """What does not fit a schema of ``vocabulary``: misspelt attributes, unknown actions, wrong types."""
+        import cedarpy  # noqa: PLC0415
+
         result = cedarpy.validate_policies(self.text, dict(schema))
         names = result.id_annotations_by_policy_id
         found = []
@@ -150,7 +158,7 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _broken(answer: cedarpy.AuthzResult) -> Judgement:
+def _broken(answer: "cedarpy.AuthzResult") -> Judgement:
     errors = "; ".join(map(str, answer.diagnostics.errors))[:500] or "not a valid request"
     return Judgement(outcome=Outcome.DENY, reason=f"the policies cannot be evaluated: {errors}")
 
@@ -160,6 +168,8 @@ def _unmatched() -> Judgement:
 
 
 def _parse(text: str) -> dict[str, Any]:
+    import cedarpy  # noqa: PLC0415
+
     if len(text) > LONGEST:
         raise Invalid(f"a policy set has at most {LONGEST} characters", code="invalid_policy")
     try:
@@ -238,7 +248,9 @@ def _number(text: str | None) -> int:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 5 else 0
 
 
-def _handle(bodies: Mapping[str, Any]) -> cedarpy.PolicySet:
+def _handle(bodies: Mapping[str, Any]) -> "cedarpy.PolicySet":
+    import cedarpy  # noqa: PLC0415
+
     document = {"templates": {}, "staticPolicies": dict(bodies), "templateLinks": []}
     return cedarpy.PolicySet.from_json_str(orjson.dumps(document).decode())
 

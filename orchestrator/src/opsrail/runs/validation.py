@@ -2,19 +2,20 @@
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-from jsonschema import Draft202012Validator, FormatChecker
-from jsonschema.exceptions import ValidationError
 
 from opsrail.errors import FieldError, Invalid
 from opsrail_sdk.contracts.run import canonical_json
 
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
+
 MAX_INPUT = 512 * 1024
 """Bytes; with the capability it must fit into one message of the bus."""
 _MOST_ERRORS = 20
-_FORMATS = FormatChecker()
 
 
 def check_input(value: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
@@ -32,17 +33,19 @@ def check_input(value: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
         raise Invalid("the input does not fit the action's schema", code="invalid_input", errors=found)
 
 
-def _errors(value: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[ValidationError]:
+def _errors(value: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator["ValidationError"]:
     validator = _validator(canonical_json(schema))
     return iter(validator.iter_errors(value))
 
 
 @lru_cache(maxsize=512)
-def _validator(schema: bytes) -> Draft202012Validator:
-    return Draft202012Validator(orjson.loads(schema), format_checker=_FORMATS)
+def _validator(schema: bytes) -> "Draft202012Validator":
+    from jsonschema import Draft202012Validator, FormatChecker  # noqa: PLC0415 - see opsrail.json_schema
+
+    return Draft202012Validator(orjson.loads(schema), format_checker=FormatChecker())
 
 
-def _pointer(error: ValidationError) -> str:
+def _pointer(error: "ValidationError") -> str:
     """RFC 6901 pointer into the input; ``""`` is the input as a whole."""
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in error.absolute_path)
 

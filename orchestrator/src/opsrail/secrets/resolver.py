@@ -22,7 +22,6 @@ from opsrail.secrets.roots.choice import vault_client
 from opsrail.secrets.settings import SecretsSettings
 from opsrail.secrets.sources.base import Source, SourceUnavailable
 from opsrail.secrets.sources.env import EnvironmentSource
-from opsrail.secrets.sources.kubernetes import KubernetesSource
 from opsrail_sdk import masking
 
 log = structlog.get_logger()
@@ -125,6 +124,7 @@ class Resolver:
 
     def _makers(self) -> Mapping[str, Callable[[], Source]]:
         from opsrail.secrets.sources.aws import SecretsManagerSource  # noqa: PLC0415 (an extra)
+        from opsrail.secrets.sources.kubernetes import KubernetesSource  # noqa: PLC0415 (brings httpx)
         from opsrail.secrets.sources.vault import VaultSource  # noqa: PLC0415 (an extra)
 
         return {
