@@ -115,6 +115,25 @@ async def test_a_lease_ends_by_itself(bus: Bus) -> None:
             await asyncio.sleep(0.05)
 
 
+async def test_a_watch_begins_with_everything_however_busy_the_process(bus: Bus) -> None:
+    for number in range(6):
+        await bus.kv.put(subjects.SPECS_BUCKET, f"o.a{number}", b"x" * 400)
+
+    async def first() -> int:
+        async with aclosing(bus.kv.watch(subjects.SPECS_BUCKET)) as states:
+            return len(await anext(states))
+
+    for _ in range(15):
+        assert await asyncio.gather(*(first() for _ in range(20))) == [6] * 20
+
+
+async def test_a_watch_of_what_is_empty_says_so(bus: Bus) -> None:
+    async with asyncio.timeout(5), aclosing(bus.kv.watch(subjects.SPECS_BUCKET)) as states:
+        assert await anext(states) == {}
+        await bus.kv.put(subjects.SPECS_BUCKET, "o.a", b"1")
+        assert await anext(states) == {"o.a": b"1"}
+
+
 async def test_watch_shows_changes_and_survives_a_restart(bus: Bus, nats_server: NatsServer) -> None:
     async with asyncio.timeout(30), aclosing(bus.kv.watch(subjects.SPECS_BUCKET)) as states:
         assert await anext(states) == {}

@@ -194,6 +194,7 @@ class Buckets:
         written = _Ages(lifetime)
         complete = False
         try:
+            empty = await _is_empty(watcher)
             while True:
                 patience = min(_REFRESH, written.next_end())
                 try:
@@ -210,14 +211,16 @@ class Buckets:
                         yield state
                     continue
                 if entry is None:
-                    complete = True
+                    complete = complete or empty
                 elif not isinstance(entry, KeyValue.Entry):
                     return
-                elif entry.operation is None:
-                    state[entry.key] = entry.value or b""
-                    written.note(entry.key)
                 else:
-                    state.pop(entry.key, None)
+                    if entry.operation is None:
+                        state[entry.key] = entry.value or b""
+                        written.note(entry.key)
+                    else:
+                        state.pop(entry.key, None)
+                    complete = complete or not entry.delta
                 if complete:
                     yield state
         finally:
@@ -264,6 +267,17 @@ class _Ages:
         for key in gone:
             del self._written[key]
         return gone
+
+
+async def _is_empty(watcher: KeyValue.KeyWatcher) -> bool:
+    """Whether a watch that just began has nothing to show.
+
+    nats-py's own mark of that cannot be believed: it comes as well where the server has sent everything already and
+    none of it was taken off the connection yet. The last entry is known by its ``delta``, what is left behind it.
+    """
+    info = await watcher._sub.consumer_info()  # type: ignore[union-attr]  # noqa: SLF001
+    sent = info.delivered.consumer_seq if info.delivered else 0
+    return not info.num_pending and not sent
 
 
 async def _stop(watcher: KeyValue.KeyWatcher) -> None:
