@@ -179,7 +179,8 @@ class Bus:
         if self.nc.is_connected:
             with suppress(NatsError, TimeoutError):
                 await self.nc.flush(timeout=2)
-        await self.nc.close()
+        with suppress(OSError):  # the other end may close first
+            await self.nc.close()
 
     async def publish(
         self,
