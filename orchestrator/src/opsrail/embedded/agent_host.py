@@ -17,11 +17,12 @@ from pydantic import ValidationError
 
 from opsrail.embedded.bus_log import BusLog
 from opsrail.embedded.bus_users import Credentials
-from opsrail.embedded.child import Child, Launch
+from opsrail.embedded.child import Child, Launch, StartFailedError
 from opsrail.embedded.folder import DataFolder
 from opsrail_sdk.bus import Bus
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.run import AgentSpec, Heartbeat
+from opsrail_sdk.errors import Unavailable
 from opsrail_sdk.login import Login
 from opsrail_sdk.streams import HEARTBEAT_TTL
 
@@ -206,9 +207,12 @@ class AgentHost:
         """Connect, and follow the specs from then on.
 
         Raises:
-            opsrail_sdk.errors.Unavailable: no connection to NATS.
+            StartFailedError: no connection to NATS.
         """
-        self._bus = await Bus.connect(nats_url, name="agent-host", login=login or Login())
+        try:
+            self._bus = await Bus.connect(nats_url, name="agent-host", login=login or Login())
+        except Unavailable as error:
+            raise StartFailedError(str(error)) from error
         self._tasks = [
             asyncio.create_task(self._heartbeats.follow(self._bus), name="heartbeats"),
             asyncio.create_task(self._follow_specs(self._bus), name="agent specs"),

@@ -34,11 +34,13 @@ class DataFolder:
         self._lock: int | None = None
 
     def open(self) -> None:
-        """Lock the folder, then end what a killed supervisor left running in it.
+        """Lock the folder, then end what a killed supervisor left running in it; again changes nothing.
 
         Raises:
             FolderInUseError: another process holds it; the message names its pid.
         """
+        if self._lock is not None:
+            return
         self.path.mkdir(parents=True, exist_ok=True)
         self.path.chmod(0o700)
         self.logs.mkdir(exist_ok=True)

@@ -18,6 +18,22 @@ log = structlog.get_logger()
 PROGRAM = "from opsrail.db.migrate import upgrade; upgrade(input())"
 
 
+async def migrate(url: str) -> None:
+    """Bring the database at `url`, as SQLAlchemy writes it, up to date where it is not.
+
+    Raises:
+        StartFailedError: it could not be migrated; the message holds what the process said.
+        psycopg.OperationalError: it cannot be reached.
+    """
+    if await asyncio.to_thread(_up_to_date, url):
+        return
+    migration = await Migration.load()
+    try:
+        await migration.run(url)
+    finally:
+        await migration.abandon()
+
+
 class Migration:
     """One run of the migrations; `abandon` ends it wherever it is."""
 
@@ -55,3 +71,9 @@ class Migration:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
             await self._process.communicate()
+
+
+def _up_to_date(url: str) -> bool:
+    from opsrail.db.scripts import up_to_date  # noqa: PLC0415 - psycopg is loaded while the orchestrator is
+
+    return up_to_date(url)

@@ -15,15 +15,16 @@ import sys
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
-
-import psycopg
-from psycopg import sql
 
 from opsrail.embedded.child import Launch, StartFailedError
 from opsrail.embedded.folder import DataFolder
 from opsrail.embedded.ports import LOOPBACK, until
 from opsrail.embedded.wheels import package_folder
+
+if TYPE_CHECKING:
+    import psycopg
 
 DATABASE = "opsrail"
 SUPERUSER = "postgres"
@@ -157,6 +158,8 @@ class Postgres:
         marker = self._folder.path / "postgres.provisioned"
         if marker.exists():
             return
+        from psycopg import sql  # noqa: PLC0415 - at the first start alone
+
         async with await self._connect(SUPERUSER) as session:
             for role, rights in ((OWNER, "CREATEROLE"), (APPLICATION, "")):
                 known = await session.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
@@ -177,7 +180,9 @@ class Postgres:
                 await session.execute(create.format(sql.Identifier(DATABASE), sql.Identifier(OWNER)))
         self._folder.write_private(marker.name, "")
 
-    async def _connect(self, role: str) -> psycopg.AsyncConnection[tuple[object, ...]]:
+    async def _connect(self, role: str) -> "psycopg.AsyncConnection[tuple[object, ...]]":
+        import psycopg  # noqa: PLC0415
+
         return await psycopg.AsyncConnection.connect(
             host=LOOPBACK,
             port=self._port,

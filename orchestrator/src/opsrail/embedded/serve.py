@@ -4,11 +4,12 @@
 
 Started by `orchestrator.py`. Replicas share the socket, which the supervisor keeps open: while one of them
 restarts, connections wait in the backlog instead of being refused. The process loads its code at once, and
-begins when the gate's other end is closed: by then the database is migrated.
+begins when the gate tells it where the servers are: by then they serve, and the database is migrated.
 """
 
 import asyncio
 import gc
+import json
 import os
 import socket
 import sys
@@ -45,7 +46,8 @@ def main(arguments: list[str]) -> int:
     import_module(app.partition(":")[0])
     gc.freeze()
     gc.enable()
-    os.read(gate_fd, 1)
+    if not learn(gate_fd):
+        return 1
     tls = tls_from_environment()
     config = uvicorn.Config(
         app,
@@ -64,6 +66,14 @@ def main(arguments: list[str]) -> int:
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(server.serve(sockets=[socket.socket(fileno=listen_fd)]))
     return 0 if server.started else 3
+
+
+def learn(gate_fd: int) -> bool:
+    """Wait for the rest of our environment; false when whoever would have told it is gone."""
+    with open(gate_fd, "rb") as gate:
+        word = gate.read()
+    os.environ.update(json.loads(word) if word else {})
+    return bool(word)
 
 
 if __name__ == "__main__":

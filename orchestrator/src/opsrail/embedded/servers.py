@@ -4,65 +4,27 @@ Called by `supervisor.py` and by the test fixtures in `opsrail.testing.servers`.
 """
 
 import asyncio
-import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol
 
+from opsrail.embedded.addresses import Endpoints, External
 from opsrail.embedded.bus_users import Credentials, SharedLogin
 from opsrail.embedded.child import Child, Launch
 from opsrail.embedded.folder import DataFolder
 from opsrail.embedded.nats import Nats
 from opsrail.embedded.postgres import APPLICATION, OWNER, SUPERUSER, Postgres
 from opsrail.embedded.valkey import Valkey
-from opsrail.tls import database_url, tls_from_environment
+from opsrail.tls import tls_from_environment
 
 if TYPE_CHECKING:
     from opsrail.embedded.bus_log import BusLog
     from opsrail_sdk.login import Login
 
+__all__ = ["Endpoints", "External", "Server", "Servers"]
+
 START_ATTEMPTS = 3
-
-
-@dataclass(frozen=True)
-class Endpoints:
-    """Where the stack's servers are. The database addresses are SQLAlchemy's, for psycopg."""
-
-    database_url: str
-    migration_url: str
-    redis_url: str
-    nats_url: str
-    agent_nats_url: str
-
-
-@dataclass(frozen=True)
-class External:
-    """Addresses of servers run by somebody else; None where the embedded one is wanted."""
-
-    database_url: str | None = None
-    migration_url: str | None = None
-    redis_url: str | None = None
-    nats_url: str | None = None
-    agent_nats_url: str | None = None
-    nats_credentials: str | None = None
-    nats_signing_seed: str | None = field(default=None, repr=False)
-    nats_account: str | None = None
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Read `OPSRAIL_` and a field's name in capitals, for each; an empty one counts as absent.
-
-        Raises:
-            ValueError: the files of `OPSRAIL_TLS_…` are no good.
-        """
-        given = {name: environment.get(f"OPSRAIL_{name.upper()}") or None for name in cls.__annotations__}
-        tls = tls_from_environment(environment)
-        for name in ("database_url", "migration_url"):
-            if url := given[name]:
-                given[name] = database_url(url, tls)
-        return cls(**given)
 
 
 class Server(Protocol):
@@ -85,12 +47,12 @@ class Servers:
 
     def __init__(
         self,
-        data: Path,
+        data: Path | DataFolder,
         *,
         external: External | None = None,
         changed: Callable[[Child], None] = lambda _child: None,
     ) -> None:
-        self.folder = DataFolder(data)
+        self.folder = data if isinstance(data, DataFolder) else DataFolder(data)
         self._external = external or External()
         self._postgres = Postgres(self.folder)
         self._valkey = Valkey(self.folder)
@@ -116,15 +78,28 @@ class Servers:
 
     async def start(self) -> Endpoints:
         """Start what is embedded, side by side, and return once every server serves."""
-        self.folder.open()
         try:
-            for child in self.children.values():
-                child.spawn()
-            await asyncio.gather(*(child.wait_running(START_ATTEMPTS) for child in self.children.values()))
+            self.spawn()
+            await asyncio.gather(*(self.serves(name) for name in self.children))
         except BaseException:
             await self.stop()
             raise
         return self.endpoints
+
+    def spawn(self) -> None:
+        """Begin to start what is embedded; see `serves`."""
+        self.folder.open()
+        for child in self.children.values():
+            child.spawn()
+
+    async def serves(self, name: str) -> None:
+        """Return once the server serves; at once for an outside one.
+
+        Raises:
+            StartFailedError: it failed to start three times in a row.
+        """
+        if name in self.children:
+            await self.children[name].wait_running(START_ATTEMPTS)
 
     async def stop(self, *, force: bool = False) -> None:
         await asyncio.gather(*(child.stop(force=force) for child in self.children.values()))

@@ -1,25 +1,27 @@
 """The whole stack as one thing to start and stop: servers, migrations, orchestrator, agents.
 
-Called by `up.py`; tests use it to run a stack of their own.
+Called by `up.py`; tests use it to run a stack of their own. What takes longest is the orchestrator's imports, so its
+processes are started first of all, and what starts the rest is itself imported beside them.
 """
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from opsrail.db.scripts import up_to_date
+from opsrail.embedded.addresses import External
 from opsrail.embedded.child import Child
-from opsrail.embedded.migration import Migration
+from opsrail.embedded.folder import DataFolder
+from opsrail.embedded.migration import migrate
 from opsrail.embedded.orchestrator import DEFAULT_APP, Orchestrator
 from opsrail.embedded.ports import ask, own_certificate, until
 from opsrail.embedded.rotation import rotate_for_ever
-from opsrail.embedded.servers import Endpoints, External, Servers
 
 if TYPE_CHECKING:
     from opsrail.embedded.agent_host import AgentHost
+    from opsrail.embedded.servers import Servers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,17 +43,19 @@ class Supervisor:
 
     def __init__(self, options: Options, *, changed: Callable[[Child], None] = lambda _child: None) -> None:
         self.options = options
-        self._changed = changed
-        self.servers = Servers(options.data, external=options.external, changed=changed)
+        self.folder = DataFolder(options.data)
+        self.servers: Servers | None = None
         self.agents: AgentHost | None = None
         self.orchestrator: Orchestrator | None = None
+        self._changed = changed
         self._rotation: asyncio.Task[None] | None = None
 
     @property
     def children(self) -> list[Child]:
+        servers = self.servers.children.values() if self.servers else []
         replicas = self.orchestrator.children if self.orchestrator else []
         agents = self.agents.children if self.agents else []
-        return [*self.servers.children.values(), *replicas, *agents]
+        return [*servers, *replicas, *agents]
 
     @property
     def url(self) -> str | None:
@@ -59,13 +63,13 @@ class Supervisor:
 
     @property
     def token_path(self) -> Path:
-        return self.servers.folder.path / "admin.token"
+        return self.folder.path / "admin.token"
 
     async def start(self) -> None:
         """Return once `/readyz` answers 200; agents may still be coming up.
 
         Raises:
-            FolderInUseError, StartFailedError, OSError, opsrail_sdk.errors.Unavailable: nothing is left running.
+            FolderInUseError, StartFailedError, OSError: nothing is left running.
         """
         try:
             await self._start()
@@ -81,53 +85,84 @@ class Supervisor:
             await self.agents.stop(force=force)
         if self.orchestrator is not None:
             await self.orchestrator.stop(force=force)
-        await self.servers.stop(force=force)
+        if self.servers is not None:
+            await self.servers.stop(force=force)
+        self.folder.close()
 
     async def _start(self) -> None:
         options = self.options
-        endpoints, _ = await asyncio.gather(self.servers.start(), asyncio.to_thread(_load_agent_host))
-        self._rotation = asyncio.create_task(rotate_for_ever(self.servers.folder.logs), name="log rotation")
+        self.folder.open()
+        self._rotation = asyncio.create_task(rotate_for_ever(self.folder.logs), name="log rotation")
         self.orchestrator = Orchestrator(
-            self.servers.folder,
+            self.folder,
             host=options.host,
             port=options.port,
             replicas=options.replicas,
             changed=self._changed,
             app=options.app,
         )
-        self.orchestrator.load(self._environment(endpoints, self.orchestrator))
-        self.agents = _load_agent_host()(
-            self.servers.folder,
-            credentials=self.servers.credentials,
-            bus_log=self.servers.bus_log,
-            changed=self._changed,
-            processes=options.agents,
-        )
-        await self.agents.start(endpoints.nats_url, self.servers.login)
-        if options.migrate and not await asyncio.to_thread(up_to_date, endpoints.migration_url):
-            migration = await Migration.load()
-            try:
-                await migration.run(endpoints.migration_url)
-            finally:
-                await migration.abandon()
-        await self.orchestrator.begin()
+        self.orchestrator.load(self._environment(self.orchestrator))
+        self.servers = await asyncio.to_thread(self._make_servers)
+        self.servers.spawn()
+        await _together(self._host_agents(self.servers), self._begin(self.orchestrator, self.servers))
         await self._until_ready(self.orchestrator)
 
-    def _environment(self, endpoints: Endpoints, orchestrator: Orchestrator) -> dict[str, str]:
+    def _environment(self, orchestrator: Orchestrator) -> dict[str, str]:
+        """What the orchestrator is started with; `_begin` tells it the rest."""
         inherited = {name: value for name, value in os.environ.items() if name != "OPSRAIL_MIGRATION_URL"}
         return inherited | {
-            "OPSRAIL_DATA": str(self.servers.folder.path),
+            "OPSRAIL_DATA": str(self.folder.path),
             "OPSRAIL_HOST": orchestrator.host,
             "OPSRAIL_PORT": str(orchestrator.port),
-            "OPSRAIL_DATABASE_URL": endpoints.database_url,
-            "OPSRAIL_REDIS_URL": endpoints.redis_url,
-            "OPSRAIL_NATS_URL": endpoints.nats_url,
         }
+
+    def _make_servers(self) -> "Servers":
+        from opsrail.embedded.servers import Servers  # noqa: PLC0415 - see above
+
+        return Servers(self.folder, external=self.options.external, changed=self._changed)
+
+    async def _host_agents(self, servers: "Servers") -> None:
+        """Start the agents as soon as there is a bus: they need neither database nor orchestrator for that."""
+        make_host = await asyncio.to_thread(_load_agent_host)
+        await servers.serves("nats")
+        self.agents = make_host(
+            self.folder,
+            credentials=servers.credentials,
+            bus_log=servers.bus_log,
+            changed=self._changed,
+            processes=self.options.agents,
+        )
+        await self.agents.start(servers.endpoints.nats_url, servers.login)
+
+    async def _begin(self, orchestrator: Orchestrator, servers: "Servers") -> None:
+        """Let the orchestrator begin once the servers serve and the database is migrated."""
+        await asyncio.gather(*(servers.serves(name) for name in servers.children))
+        endpoints = servers.endpoints
+        if self.options.migrate:
+            await migrate(endpoints.migration_url)
+        await orchestrator.begin(
+            {
+                "OPSRAIL_DATABASE_URL": endpoints.database_url,
+                "OPSRAIL_REDIS_URL": endpoints.redis_url,
+                "OPSRAIL_NATS_URL": endpoints.nats_url,
+            }
+        )
 
     async def _until_ready(self, orchestrator: Orchestrator) -> None:
         request = f"GET /readyz HTTP/1.0\r\nHost: {orchestrator.host}\r\n\r\n".encode()
         tls = own_certificate(orchestrator.tls.server_cert) if orchestrator.tls.server_cert else None
         await until(lambda: ask(orchestrator.port, request, b" 200 ", host=orchestrator.reachable_host, tls=tls))
+
+
+async def _together(*parts: Coroutine[Any, Any, None]) -> None:
+    """Run side by side; when one fails, return once the others have ended too."""
+    tasks = [asyncio.create_task(part) for part in parts]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 def _load_agent_host() -> "type[AgentHost]":

@@ -9,14 +9,12 @@ import sys
 from pathlib import Path
 
 import structlog
-from rich.console import Console
 
 from opsrail.embedded import status
+from opsrail.embedded.addresses import External
 from opsrail.embedded.child import StartFailedError
 from opsrail.embedded.folder import FolderInUseError
-from opsrail.embedded.servers import External
 from opsrail.embedded.supervisor import Options, Supervisor
-from opsrail_sdk.errors import Unavailable
 
 URL_FILE = "url"
 """In the data folder: the address, for the command line, also where the port was free to choose."""
@@ -56,8 +54,7 @@ async def up(options: Options) -> int:
     Prints `ready URL` on stdout once `/readyz` is 200. The first signal stops everything in order, a second
     one at once.
     """
-    console = Console(stderr=True)
-    view = status.choose(console)
+    view = status.choose()
     stack = Supervisor(options, changed=view.changed)
     first, second = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -71,7 +68,7 @@ async def up(options: Options) -> int:
         following = asyncio.create_task(view.follow(stack), name="status")
         try:
             return await _run(stack, view, first, second)
-        except (FolderInUseError, StartFailedError, Unavailable, OSError) as error:
+        except (FolderInUseError, StartFailedError, OSError) as error:
             view.say(f"opsrail: {error}")
             return FAILED
         finally:
