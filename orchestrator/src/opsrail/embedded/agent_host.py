@@ -19,6 +19,7 @@ from opsrail.embedded.bus_log import BusLog
 from opsrail.embedded.bus_users import Credentials
 from opsrail.embedded.child import Child, Launch, StartFailedError
 from opsrail.embedded.folder import DataFolder
+from opsrail.embedded.tasks import end
 from opsrail_sdk.bus import Bus
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.run import AgentSpec, Heartbeat
@@ -29,7 +30,6 @@ from opsrail_sdk.streams import HEARTBEAT_TTL
 log = structlog.get_logger()
 
 DRAIN = timedelta(seconds=30)
-CANCEL_AGAIN = timedelta(milliseconds=200)
 ALIVE = frozenset({"ready", "disabled", "failing"})
 ABLE = frozenset({"ready", "disabled"})
 MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
@@ -223,7 +223,7 @@ class AgentHost:
 
     async def stop(self, *, force: bool = False) -> None:
         """End every agent: drained, or killed with `force`."""
-        await asyncio.gather(*(_cancel(task) for task in self._tasks))
+        await asyncio.gather(*(end(task) for task in self._tasks))
         if force:
             await asyncio.gather(*(child.stop(force=True) for child in self.children))
         for slot in self._slots.values():
@@ -264,13 +264,6 @@ class AgentHost:
             heartbeats=self._heartbeats,
             changed=self._changed,
         )
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    """Cancel until it holds: `asyncio.wait_for` before Python 3.12 can swallow a cancellation."""
-    while not task.done():
-        task.cancel()
-        await asyncio.wait({task}, timeout=CANCEL_AGAIN.total_seconds())
 
 
 def _read(key: str, value: bytes) -> AgentSpec | None:

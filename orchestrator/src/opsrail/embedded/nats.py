@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sysconfig
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from datetime import timedelta
@@ -77,6 +78,10 @@ class Nats:
     async def ready(self) -> None:
         await until(lambda: ask(self._port, b"", b"INFO "))
         self._served = True
+
+    async def unwritable(self) -> str | None:
+        """What the running server says of a stream that it gave up since it could not be written; None of none."""
+        return await asyncio.to_thread(_write_error, self.monitor_url) if self._pid() else None
 
     async def reload(self) -> None:
         """Have the running server follow its users; what is no longer allowed is cut off when this returns.
@@ -163,6 +168,18 @@ def _adopt_streams(store: Path) -> None:
     before, now = store / "$G", store / PLATFORM
     if before.is_dir() and not now.exists():
         before.rename(now)
+
+
+def _write_error(monitor_url: str) -> str | None:
+    try:
+        with urllib.request.urlopen(f"{monitor_url}/healthz", timeout=2):  # noqa: S310 - our own server on the loopback
+            return None
+    except urllib.error.HTTPError as error:
+        with error:
+            said = error.read().decode(errors="replace")
+        return said if "write error" in said else None
+    except OSError:
+        return None
 
 
 def _config_load_time(monitor_url: str) -> str:

@@ -152,6 +152,10 @@ class Servers:
         """Stop and start one server in order; its data and its port stay."""
         await self.children[name].restart()
 
+    async def unwritable(self) -> str | None:
+        """Why the embedded nats-server cannot write a stream; None where it can, or is not ours."""
+        return await self._nats.unwritable() if self._external.nats_url is None else None
+
     def pids(self) -> dict[str, int]:
         """Process ids of the embedded servers that run now."""
         return {name: child.pid for name, child in self.children.items() if child.pid is not None}

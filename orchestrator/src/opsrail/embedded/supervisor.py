@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 from opsrail.embedded.addresses import External
 from opsrail.embedded.child import Child
 from opsrail.embedded.folder import DataFolder
+from opsrail.embedded.mending import mend_for_ever
 from opsrail.embedded.migration import migrate
 from opsrail.embedded.orchestrator import DEFAULT_APP, Orchestrator
 from opsrail.embedded.ports import ask, own_certificate, until
 from opsrail.embedded.rotation import rotate_for_ever
+from opsrail.embedded.tasks import end
 
 if TYPE_CHECKING:
     from opsrail.embedded.agent_host import AgentHost
@@ -49,6 +51,7 @@ class Supervisor:
         self.orchestrator: Orchestrator | None = None
         self._changed = changed
         self._rotation: asyncio.Task[None] | None = None
+        self._mending: asyncio.Task[None] | None = None
 
     @property
     def children(self) -> list[Child]:
@@ -79,8 +82,9 @@ class Supervisor:
 
     async def stop(self, *, force: bool = False) -> None:
         """Agents first, so that they can drain; the servers last."""
-        if self._rotation is not None:
-            self._rotation.cancel()
+        for task in (self._rotation, self._mending):
+            if task is not None:
+                await end(task)
         if self.agents is not None:
             await self.agents.stop(force=force)
         if self.orchestrator is not None:
@@ -106,6 +110,7 @@ class Supervisor:
         self.servers.spawn()
         await _together(self._host_agents(self.servers), self._begin(self.orchestrator, self.servers))
         await self._until_ready(self.orchestrator)
+        self._mending = asyncio.create_task(mend_for_ever(self.servers), name="mending")
 
     def _environment(self, orchestrator: Orchestrator) -> dict[str, str]:
         """What the orchestrator is started with; `_begin` tells it the rest."""

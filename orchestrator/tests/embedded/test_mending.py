@@ -1,0 +1,54 @@
+"""A bus that could not write is brought back: nats-server itself would stay closed until it is started anew."""
+
+import asyncio
+import resource
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import nats
+import nats.js
+import pytest
+from nats.errors import Error as NatsError
+
+from opsrail.embedded.mending import mend_for_ever
+from opsrail.embedded.servers import Servers
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are Linux's")
+async def test_a_stream_that_could_not_be_written_takes_messages_again(tmp_path: Path) -> None:
+    servers = Servers(tmp_path / "data")
+    async with servers as endpoints:
+        bus = await nats.connect(endpoints.nats_url, max_reconnect_attempts=-1, reconnect_time_wait=0.05)
+        stream = bus.jetstream(timeout=0.5)
+        await stream.add_stream(name="KEPT", subjects=["kept"])
+        await stream.publish("kept", b"before")
+        assert await servers.unwritable() is None
+
+        _, most = resource.prlimit(servers.pids()["nats"], resource.RLIMIT_FSIZE)
+        resource.prlimit(servers.pids()["nats"], resource.RLIMIT_FSIZE, (64 * 1024, most))
+        with pytest.raises((NatsError, TimeoutError)):
+            await stream.publish("kept", b"x" * 200_000)
+        resource.prlimit(servers.pids()["nats"], resource.RLIMIT_FSIZE, (most, most))
+        with pytest.raises((NatsError, TimeoutError)):
+            await stream.publish("kept", b"still closed")
+        assert "write error" in (await servers.unwritable() or "")
+
+        mending = asyncio.create_task(mend_for_ever(servers, period=timedelta(milliseconds=50)))
+        try:
+            async with asyncio.timeout(20):
+                while not await published(stream):
+                    await asyncio.sleep(0.05)
+        finally:
+            mending.cancel()
+        assert (await stream.get_msg("KEPT", 1)).data == b"before"
+        assert await servers.unwritable() is None
+        await bus.close()
+
+
+async def published(stream: nats.js.JetStreamContext) -> bool:
+    try:
+        await stream.publish("kept", b"after")
+    except (NatsError, TimeoutError):
+        return False
+    return True
