@@ -93,8 +93,14 @@ def test_the_published_schema_accepts_what_the_parser_does() -> None:
         ("steps: !!python/object:os.system {}\n", [(1, 8, "nothing")]),
         ("steps: !include x\n", [(1, 8, "the tag !include is not known here")]),
         ("name: a\n", [(1, 1, "nothing to do: give `steps`, `images` or `version`")]),
-        ("- a\n", [(1, 1, "Input should be a valid dictionary or instance of Pipeline")]),
-        ("steps:\n  - {name: a, run: x}\n  - {name: a, run: y}\n", [(1, 1, "two steps are called `a`")]),
+        ("- a\n", [(1, 1, "expected a mapping of keys to values")]),
+        ("steps: [{name: a, run: x}]\nartifacts: [out.txt]\n", [(2, 13, "expected a mapping of keys to values")]),
+        ("steps: [{name: a, run: x}]\nartifacts: out.txt\n", [(2, 12, "expected a list")]),
+        ("steps:\n  - {name: a, run: x}\n  - {name: a, run: y}\n", [(3, 12, "two steps are called `a`")]),
+        (
+            "steps:\n  - {name: a, run: x, runner: image}\n",
+            [(2, 31, "step `a` has `runner: image` but no image is named")],
+        ),
         (
             "steps:\n- {name: a, run: x, directory: ../up}\n",
             [(2, 32, "must be a relative path inside the repository")],
@@ -107,6 +113,33 @@ def test_problems_have_a_line_and_a_column(text: str, expected: list[tuple[int, 
         assert [place[:2] for place in found] == [place[:2] for place in expected]
     else:
         assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "name"),
+    [
+        ("matrix: {go: [1]}\nsteps:\n  - {name: a, run: x, image: 'go:${{ matrix.og }}'}\n", 3, 30, "matrix.og"),
+        ("images:\n- {name: a, tags: '${{ version }}'}\n", 2, 19, "version"),
+        ("env:\n  A: ${{ nothing }}\nsteps: [{name: a, run: x}]\n", 2, 6, "nothing"),
+    ],
+)
+def test_a_reference_to_what_cannot_be_known_is_told_where_it_stands(
+    text: str, line: int, column: int, name: str
+) -> None:
+    ((found_line, found_column, message),) = problems(text)
+    assert (found_line, found_column) == (line, column)
+    assert message.startswith(f"`${{{{ {name} }}}}` is not known here; known are branch, commit, ")
+
+
+def test_references_to_what_may_be_known_are_left_alone() -> None:
+    parse("images: [{name: a, tags: ['${{ branch }}', '${{ tag }}', '${{ version }}']}]\nversion: {}\n")
+    parse("matrix: {include: [{go: 1}]}\nsteps: [{name: a, run: x, image: 'go:${{ matrix.go }}'}]\n")
+
+
+def test_an_open_quote_is_told_by_where_it_was_opened() -> None:
+    assert problems("steps:\n  - name: 'a\n    run: x\n") == [
+        (4, 1, "found unexpected end of stream while scanning a quoted scalar, which begins at line 2, column 11")
+    ]
 
 
 def test_every_problem_is_told_at_once_with_its_path() -> None:

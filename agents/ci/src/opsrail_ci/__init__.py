@@ -1,0 +1,3 @@
+"""Opsrail's CI agent."""
+
+import opsrail_sdk  # noqa: F401 - before httpx, which it keeps lean

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from opsrail_ci.pipeline.checks import Path, contradictions
 from opsrail_ci.pipeline.model import Pipeline
 from opsrail_sdk.errors import InvalidInput
 
@@ -18,7 +19,13 @@ _MAX_DEPTH = 40
 _MERGE = "tag:yaml.org,2002:merge"
 _STANDARD = "tag:yaml.org,2002:"
 
-_Path = tuple[str | int, ...]
+_SHAPES = {
+    "model_type": "expected a mapping of keys to values",
+    "dict_type": "expected a mapping of keys to values",
+    "list_type": "expected a list",
+    "string_type": "expected text",
+}
+"""Our words for what the validation says in terms of Python."""
 
 
 @dataclass(frozen=True, order=True)
@@ -60,7 +67,10 @@ def parse(text: str, name: str = ".opsrail/ci.yaml") -> Pipeline:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        message = error.problem or error.context or "not YAML"
+        message = error.problem or "not YAML"
+        began = error.context_mark
+        if error.context and began and mark and (began.line, began.column) != (mark.line, mark.column):
+            message += f" {error.context}, which begins at line {began.line + 1}, column {began.column + 1}"
         raise PipelineInvalid(name, [_at(mark, message)]) from error
     except yaml.YAMLError as error:
         raise PipelineInvalid(name, [Problem(1, 1, f"not YAML: {error}")]) from error
@@ -76,9 +86,12 @@ def parse(text: str, name: str = ".opsrail/ci.yaml") -> Pipeline:
     if reader.problems:
         raise PipelineInvalid(name, reader.problems)
     try:
-        return Pipeline.model_validate(data)
+        pipeline = Pipeline.model_validate(data)
     except ValidationError as error:
         raise PipelineInvalid(name, [reader.locate(item) for item in error.errors()]) from error
+    if problems := [reader.at(path, message) for path, message in contradictions(pipeline)]:
+        raise PipelineInvalid(name, problems)
+    return pipeline
 
 
 class _Reader:
@@ -86,11 +99,11 @@ class _Reader:
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
-        self._keys: dict[_Path, yaml.Mark] = {}
-        self._values: dict[_Path, yaml.Mark] = {}
+        self._keys: dict[Path, yaml.Mark] = {}
+        self._values: dict[Path, yaml.Mark] = {}
         self._nodes = 0
 
-    def read(self, node: yaml.Node, path: _Path) -> Any:
+    def read(self, node: yaml.Node, path: Path) -> Any:
         self._nodes += 1
         if self._nodes > _MAX_NODES or len(path) > _MAX_DEPTH:
             if not self.problems:
@@ -107,7 +120,7 @@ class _Reader:
         plain = getattr(node, "style", None) is None
         return None if plain and node.value in {"", "~", "null"} else node.value
 
-    def _mapping(self, node: yaml.MappingNode, path: _Path) -> dict[str, Any]:
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         own: dict[str, Any] = {}
         merged: dict[str, Any] = {}
         for key, value in node.value:
@@ -130,15 +143,25 @@ class _Reader:
         return merged | own
 
     def locate(self, error: Any) -> Problem:
-        """The place of a validation error: the longest part of its path that stands in the file."""
-        path: _Path = tuple(error["loc"])
-        known = path
-        while known and known not in self._values:
-            known = known[:-1]
+        """The place of a validation error."""
+        path: Path = tuple(error["loc"])
+        known = self._known(path)
         unknown_key = error["type"] == "extra_forbidden"
         mark = self._keys.get(known) if unknown_key else None
         message = "unknown key" if unknown_key else str(error["msg"]).removeprefix("Value error, ")
+        message = _SHAPES.get(error["type"], message)
         return _at(mark or self._values[known], message, _dotted(path if error["type"] == "missing" else known))
+
+    def at(self, path: Path, message: str) -> Problem:
+        """A problem with what stands at a path."""
+        known = self._known(path)
+        return _at(self._values[known], message, _dotted(known))
+
+    def _known(self, path: Path) -> Path:
+        """The longest part of a path that stands in the file."""
+        while path and path not in self._values:
+            path = path[:-1]
+        return path
 
 
 def _at(mark: yaml.Mark | None, message: str, path: str = "") -> Problem:
@@ -146,5 +169,5 @@ def _at(mark: yaml.Mark | None, message: str, path: str = "") -> Problem:
     return Problem(line, column, message, path)
 
 
-def _dotted(path: _Path) -> str:
+def _dotted(path: Path) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")

@@ -8,10 +8,10 @@ from fnmatch import fnmatchcase
 
 import pathspec
 
+from opsrail_ci.pipeline.checks import REFERENCE
 from opsrail_ci.pipeline.model import Event, Image, Matrix, Pipeline, Step, Trigger, When
 from opsrail_sdk.errors import InvalidInput
 
-_REFERENCE = re.compile(r"\$\{\{\s*([A-Za-z_][\w.]*)\s*\}\}")
 MAX_JOBS = 64
 
 
@@ -148,7 +148,7 @@ def fill(text: str, known: Mapping[str, str]) -> str:
             )
         return known[name]
 
-    return _REFERENCE.sub(value, text)
+    return REFERENCE.sub(value, text)
 
 
 def matches_any(value: str, globs: Iterable[str]) -> bool:
