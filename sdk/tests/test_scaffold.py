@@ -65,6 +65,16 @@ async def test_an_agent_that_does_not_load_is_a_finding(tmp_path: Path) -> None:
     assert "RuntimeError: no" in output
 
 
+def test_the_id_of_an_installed_agent_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "acme_tides-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-tides\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text("[opsrail.agents]\ntides = acme_tides\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ValueError, match="'tides' is taken: the installed package acme-tides"):
+        scaffold.new("tides", tmp_path)
+
+
 @pytest.mark.parametrize("name", ["Upper", "1st", "has-dash", "", "core", "x" * 33, "../up"])
 def test_names_that_are_no_agent_ids_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match=r"agent id|taken"):

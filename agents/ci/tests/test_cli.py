@@ -42,6 +42,13 @@ def test_run_fails_when_a_step_does(folder: Path) -> None:
     assert "pipeline_failed: step a failed: exit code 3" in done.stderr
 
 
+def test_run_says_that_there_is_no_commit_yet(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    done = CliRunner().invoke(app, ["run", "-C", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "has no commit yet" in done.stderr
+
+
 def test_lint_names_line_and_column(folder: Path) -> None:
     assert CliRunner().invoke(app, ["lint", "-C", str(folder)]).stdout == "main: hello (host)\n"
     (folder / ".opsrail/ci.yaml").write_text("steps:\n  - {name: a, rn: x}\n")

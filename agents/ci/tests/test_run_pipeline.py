@@ -235,7 +235,9 @@ async def test_a_repository_that_asks_for_nothing_is_left_alone(
     ctx.connections["c1"] = github_connection(github)
     commit = repository.commit({"README": "hi"})
     result = await run_pipeline(ctx, pushed(git_server, repository, commit, connection_id="c1"))
-    assert (result.outcome, result.skipped) == ("skipped", ["no pipeline file, and no default fits"])
+    reason = "no .opsrail/ci.yaml, and no default pipeline fits: nothing to run"
+    assert (result.outcome, result.skipped) == ("skipped", [reason])
+    assert reason in ctx.text
     assert github.states == []
 
 

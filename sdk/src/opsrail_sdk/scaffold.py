@@ -1,6 +1,7 @@
 """Makes a working agent out of the template; behind ``opsrail agents new`` and ``python -m opsrail_sdk new``."""
 
 import re
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from opsrail_sdk.contracts.subjects import CORE_SERVICE
@@ -8,6 +9,7 @@ from opsrail_sdk.contracts.subjects import CORE_SERVICE
 _ID = re.compile(r"^[a-z][a-z0-9_]{0,31}$")
 _TAKEN = {CORE_SERVICE, "sdk"}
 _SUFFIX = ".tmpl"
+_GROUP = "opsrail.agents"
 
 
 def new(name: str, target: Path) -> Path:
@@ -21,6 +23,9 @@ def new(name: str, target: Path) -> Path:
         raise ValueError(f"{name!r} is no agent id: lower case letters, digits and _, beginning with a letter")
     if name in _TAKEN:
         raise ValueError(f"{name!r} is taken by Opsrail itself")
+    for entry in entry_points(group=_GROUP, name=name):
+        package = entry.dist.name if entry.dist else entry.value
+        raise ValueError(f"{name!r} is taken: the installed package {package} has an agent of that id")
     folder = target / name
     if folder.exists():
         raise FileExistsError(f"{folder} exists already")

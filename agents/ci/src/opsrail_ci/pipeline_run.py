@@ -104,9 +104,9 @@ class PipelineRun:
         pipeline = read_pipeline(self._ctx, self._source, self._facts.repository)
         result = PipelineResult(outcome="success", pipeline="none", commit=self._facts.commit)
         if pipeline is None:
-            return result.model_copy(
-                update={"outcome": "skipped", "skipped": ["no pipeline file, and no default fits"]}
-            )
+            reason = f"no {FILE_NAMES[0]}, and no default pipeline fits: nothing to run"
+            self._ctx.line(reason, stream="system")
+            return result.model_copy(update={"outcome": "skipped", "skipped": [reason]})
         result.pipeline = pipeline.name or self._facts.repository.rpartition("/")[2]
         if self._changed is not None and filters_paths(pipeline):
             self._facts = replace(self._facts, changed_paths=await self._changed())

@@ -22,7 +22,8 @@ async def copy(repository: Path, target: Path, *, event: Event) -> Facts:
     git = Git(repository, None, home=target.parent, timeout=_LIMIT)
     try:
         top = Path((await git("rev-parse", "--show-toplevel")).strip())
-        commit = (await git("rev-parse", "HEAD")).strip()
+        if not (commit := await _head(git)):
+            raise InvalidInput(f"{repository} has no commit yet: commit something first")
         ref = (await git("rev-parse", "--symbolic-full-name", "HEAD")).strip()
         listed = await Git(top, None, home=target.parent, timeout=_LIMIT)(
             "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"
@@ -36,6 +37,13 @@ async def copy(repository: Path, target: Path, *, event: Event) -> Facts:
         commit=commit,
         event=event,
     )
+
+
+async def _head(git: Git) -> str | None:
+    try:
+        return (await git("rev-parse", "--verify", "--quiet", "HEAD")).strip()
+    except GitError:
+        return None
 
 
 def _copy(top: Path, target: Path, names: list[str]) -> None:
