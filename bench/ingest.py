@@ -32,6 +32,7 @@ from opsrail_sdk.bus import Bus, ensure_streams
 from opsrail_sdk.contracts import subjects
 
 BATCH = 100
+PROTOCOL = "opsrail.hooks.protocol:HookProtocol"
 HOOK = f"/v1/hooks/{CONNECTION}"
 ALERTMANAGER_CONFIG = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"
 
@@ -85,8 +86,8 @@ def application(name: str, workers: int, nats_url: str) -> Iterator[str]:
     port = free_port()
     command = [
         *(sys.executable, "-m", "uvicorn", f"bench.ingest_apps:{name}", "--factory", "--port", str(port)),
-        *("--workers", str(workers), "--loop", "uvloop", "--http", "httptools", "--no-access-log"),
-        *("--log-level", "warning"),
+        *("--workers", str(workers), "--loop", "uvloop", "--http", PROTOCOL),
+        *("--no-access-log", "--no-proxy-headers", "--no-server-header", "--log-level", "warning"),
     ]
     with server(command, {NATS_URL: nats_url}):
         url = f"http://127.0.0.1:{port}"
@@ -156,8 +157,8 @@ def measure_http(nats_url: str, seconds: float, rounds: int) -> dict[str, dict[s
         two = running.enter_context(application("hooks", 2, nats_url))
         noop = running.enter_context(application("noop", 1, nats_url))
         plan: list[tuple[str, str, Sequence[Shot], int, int]] = [
-            ("FastAPI route that does nothing", noop, [Shot("/noop", b"{}", {})], 1, 32),
-            ("hooks, 1 worker, 1 alert", one, single, 1, 32),
+            ("FastAPI route that does nothing", noop, [Shot("/noop", b"{}", {})], 1, 128),
+            ("hooks, 1 worker, 1 alert", one, single, 1, 128),
             ("hooks, 2 workers, 1 alert", two, single, 1, 128),
             ("hooks, 1 worker, 100 alerts", one, batch, BATCH, 32),
             ("hooks, 2 workers, 100 alerts", two, batch, BATCH, 32),

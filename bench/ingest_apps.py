@@ -31,6 +31,9 @@ class OneConnection:
     known = HookConnection(id=CONNECTION, org_id=ORG, kind="alertmanager", name="bench", secret=SECRET.encode())
 
     async def get(self, connection_id: str) -> HookConnection | None:
+        return self.at_hand(connection_id)
+
+    def at_hand(self, connection_id: str) -> HookConnection | None:
         return self.known if connection_id == CONNECTION else None
 
 

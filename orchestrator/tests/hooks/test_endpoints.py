@@ -3,26 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import httpx
 import orjson
 import pytest
 
-from opsrail import problem
-from opsrail.hooks import endpoints
-from opsrail.hooks.ports import HookConnection
-from opsrail.hooks.service import Intake
-from opsrail.hooks.settings import HookSettings
+from opsrail.hooks.endpoints import HookedApp
 from opsrail.hooks.signatures import hub_signature
-from opsrail.settings import Settings
 from opsrail_sdk.bus import Bus, ensure_streams
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.cloudevent import CloudEvent, decode_batch
 
-ORG = "0190a5c6-0000-7000-8000-00000000000a"
-SECRET = b"hook secret"
+from .conftest import ORG, SECRET, served
+
 PUSH = {
     "ref": "refs/heads/main",
     "before": "a" * 40,
@@ -30,19 +24,6 @@ PUSH = {
     "commits": [],
     "repository": {"full_name": "acme/shop", "html_url": "https://forge.test/acme/shop"},
 }
-
-
-class Connections:
-    """Two connections, as the cache would hold them."""
-
-    def __init__(self) -> None:
-        self.known = {
-            name: HookConnection(id=name, org_id=ORG, kind=name, name=name, secret=SECRET, previous_secret=b"before")
-            for name in ("github", "alertmanager", "cloudevents")
-        }
-
-    async def get(self, connection_id: str) -> HookConnection | None:
-        return self.known.get(connection_id)
 
 
 @dataclass
@@ -66,19 +47,16 @@ class Hooks:
         return events
 
 
-@pytest.fixture
-async def hooks(settings: Settings) -> AsyncIterator[Hooks]:
-    bus = await Bus.connect(settings.nats.url.get_secret_value(), name="test")
-    await ensure_streams(bus.js, replicas=1)
-    app = endpoints.HookedApp()
-    problem.install(app)
-    limits = HookSettings(max_body=4096, max_batch=200_000, bus_patience=timedelta(milliseconds=500))
-    async with Intake.running(Connections(), bus, limits) as intake:
-        app.state.intake = intake
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+@pytest.fixture(params=["asgi", "protocol"])
+async def hooks(request: pytest.FixtureRequest, intake_app: HookedApp, bus: Bus) -> AsyncIterator[Hooks]:
+    """The long way, and what is in front of it."""
+    if request.param == "asgi":
+        transport = httpx.ASGITransport(intake_app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://hooks.test") as client:
             yield Hooks(client, bus)
-    await bus.close()
+    else:
+        async with served(intake_app) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            yield Hooks(client, bus)
 
 
 async def test_signed_push_is_on_disk_when_answered(hooks: Hooks) -> None:
@@ -151,6 +129,7 @@ async def test_refusals_are_problem_documents(
     assert await hooks.stored() == []
 
 
+@pytest.mark.parametrize("hooks", ["asgi"], indirect=True)  # real HTTP has the sender stop, not the application
 async def test_an_endless_body_is_cut_off_unread(hooks: Hooks) -> None:
     sent = 0
 

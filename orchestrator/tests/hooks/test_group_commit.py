@@ -52,10 +52,10 @@ async def running(publisher: HeldPublisher, *, max_pending: int = 1 << 20) -> As
 async def test_requests_that_wait_together_share_a_message_by_organisation_and_type() -> None:
     publisher = HeldPublisher()
     async with running(publisher) as commit:
-        first = asyncio.create_task(commit.submit(ORG, [("a.v1", b"0")]))
+        first = commit.submit(ORG, [("a.v1", b"0")])
         await publisher.arrived.wait()
         rest = [
-            asyncio.create_task(commit.submit(org, [(type_, b"%d" % number)]))
+            commit.submit(org, [(type_, b"%d" % number)])
             for number, (org, type_) in enumerate([(ORG, "a.v1"), (ORG, "a.v1"), (ORG, "b.v1"), (OTHER, "a.v1")], 1)
         ]
         await asyncio.sleep(0)
@@ -95,7 +95,7 @@ async def test_batches_larger_than_a_message_are_split_in_order() -> None:
 async def test_the_queue_is_bounded_and_empties() -> None:
     publisher = HeldPublisher()
     async with running(publisher, max_pending=10) as commit:
-        waiting = asyncio.create_task(commit.submit(ORG, [("a.v1", b"1" * 8)]))
+        waiting = commit.submit(ORG, [("a.v1", b"1" * 8)])
         await publisher.arrived.wait()
         with pytest.raises(BusAway):
             await commit.submit(ORG, [("a.v1", b"1" * 8)])
@@ -108,9 +108,9 @@ async def test_the_queue_is_bounded_and_empties() -> None:
 async def test_what_was_accepted_is_still_published_at_the_end() -> None:
     publisher = HeldPublisher()
     async with running(publisher) as commit:
-        begun = asyncio.create_task(commit.submit(ORG, [("a.v1", b"1")]))
+        begun = commit.submit(ORG, [("a.v1", b"1")])
         await publisher.arrived.wait()
-        queued = asyncio.create_task(commit.submit(ORG, [("a.v1", b"2")]))
+        queued = commit.submit(ORG, [("a.v1", b"2")])
         await asyncio.sleep(0)
         publisher.gate.set()
     await asyncio.gather(begun, queued)
@@ -120,8 +120,8 @@ async def test_what_was_accepted_is_still_published_at_the_end() -> None:
 async def test_a_sender_that_gives_up_takes_nobody_along() -> None:
     publisher = HeldPublisher()
     async with running(publisher) as commit:
-        impatient = asyncio.create_task(commit.submit(ORG, [("a.v1", b"1")]))
-        patient = asyncio.create_task(commit.submit(ORG, [("a.v1", b"2")]))
+        impatient = commit.submit(ORG, [("a.v1", b"1")])
+        patient = commit.submit(ORG, [("a.v1", b"2")])
         await publisher.arrived.wait()
         impatient.cancel()
         publisher.gate.set()

@@ -49,8 +49,8 @@ class ConnectionCache:
         self._database = database
         self._keyring = keyring
         self._bus = bus
-        self._entries: dict[uuid.UUID, _Entry] = {}
-        self._loading: dict[uuid.UUID, asyncio.Task[HookConnection | None]] = {}
+        self._entries: dict[str, _Entry] = {}
+        self._loading: dict[str, asyncio.Task[HookConnection | None]] = {}
         self._subscription: Subscription | None = None
         self._hints = 0
 
@@ -64,6 +64,11 @@ class ConnectionCache:
         for task in self._loading.values():
             task.cancel()
 
+    def at_hand(self, connection_id: str) -> HookConnection | None:
+        """The connection where it is known and fresh."""
+        entry = self._entries.get(connection_id)
+        return entry.connection if entry is not None and entry.until > time.monotonic() else None
+
     async def get(self, connection_id: str) -> HookConnection | None:
         """The connection, or ``None`` where there is none of that id that takes hooks.
 
@@ -73,21 +78,22 @@ class ConnectionCache:
         ident = uuid_or_none(connection_id)
         if ident is None:
             return None
-        entry = self._entries.get(ident)
+        name = str(ident)
+        entry = self._entries.get(name)
         if entry is not None and entry.until > time.monotonic():
             return entry.connection
         # Requests that arrive together share one look-up; one that gives up does not end it for the others.
-        task = self._loading.get(ident)
+        task = self._loading.get(name)
         if task is None:
-            task = self._loading[ident] = asyncio.create_task(self._load(ident))
-            task.add_done_callback(lambda _: self._loading.pop(ident, None))
+            task = self._loading[name] = asyncio.create_task(self._load(ident))
+            task.add_done_callback(lambda _: self._loading.pop(name, None))
         try:
             return await asyncio.shield(task)
         except (SQLAlchemyError, DriverError, RootUnavailable, TimeoutError):
             if entry is None or entry.connection is None:
                 raise
             entry.until = time.monotonic() + ABSENT_SECONDS
-            log.warning("connections.stale", connection=str(ident), why="the database is away")
+            log.warning("connections.stale", connection=name, why="the database is away")
             return entry.connection
 
     async def _load(self, ident: uuid.UUID) -> HookConnection | None:
@@ -101,7 +107,7 @@ class ConnectionCache:
             self._entries.clear()
         # A hint that came while we were reading may be about this row: the answer serves, but is not kept.
         seconds = 0.0 if hints != self._hints else FRESH_SECONDS if found else ABSENT_SECONDS
-        self._entries[ident] = _Entry(found, time.monotonic() + seconds)
+        self._entries[str(ident)] = _Entry(found, time.monotonic() + seconds)
         return found
 
     def _opened(self, row: Connection, sealer: Sealer) -> HookConnection | None:
@@ -128,6 +134,6 @@ class ConnectionCache:
     async def _on_hint(self, message: Msg) -> None:
         self._hints += 1
         ident = uuid_or_none(message.subject.rsplit(".", 1)[-1])
-        entry = self._entries.get(ident) if ident else None
+        entry = self._entries.get(str(ident))
         if entry is not None:
             entry.until = 0.0

@@ -4,20 +4,21 @@
 """
 
 import uuid
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import orjson
 import structlog
 from fastapi import FastAPI
 from psycopg import Error as DriverError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from opsrail.errors import NotFound, OrchestratorError, Packed, TooLarge, Unavailable
 from opsrail.hooks import metrics
-from opsrail.hooks.service import Accepted, Intake
+from opsrail.hooks.group_commit import BusAway
+from opsrail.hooks.service import Accepted, Intake, bus_away
 from opsrail.problem import render, response_docs
 
 PREFIX: Final = "/v1/hooks/"
@@ -52,11 +53,14 @@ async def _deliver(intake: Intake, connection_id: str, scope: Scope, receive: Re
             raise NotFound("no such connection, or it takes no hooks")
         kind = connection.kind
         scope.setdefault("state", {})["hook"] = connection
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        body = await _read(receive, headers, intake.limit(kind, headers.get("content-type", "")))
-        accepted = await intake.accept(connection, headers, body, datetime.now(UTC))
+        headers = decoded(scope["headers"])
+        body = await _read(receive, headers, intake.limit(kind, headers))
+        accepted = intake.accept(connection, headers, body, datetime.now(UTC))
+        await accepted.on_disk
     except OrchestratorError as error:
         await _refuse(error, kind, scope, receive, send)
+    except BusAway:
+        await _refuse(bus_away(), kind, scope, receive, send)
     except (SQLAlchemyError, DriverError, TimeoutError):
         away = Unavailable("the connection cannot be looked up now", headers={"Retry-After": "5"})
         await _refuse(away, kind, scope, receive, send)
@@ -66,7 +70,23 @@ async def _deliver(intake: Intake, connection_id: str, scope: Scope, receive: Re
         log.exception("hook.failed", kind=kind)
         await _refuse(OrchestratorError("something went wrong on our side"), kind, scope, receive, send)
     else:
+        metrics.accepted(kind, len(accepted.events))
         await _answer(accepted, send)
+
+
+def decoded(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by their lower-case names."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
+
+
+def refusing(app: FastAPI, error: OrchestratorError, kind: str) -> ASGIApp:
+    """An application that gives this answer to a delivery that was read already."""
+
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = app
+        await _refuse(error, kind, scope, receive, send)
+
+    return refuse
 
 
 class MethodNotAllowed(OrchestratorError):
@@ -112,15 +132,19 @@ async def _read(receive: Receive, headers: dict[str, str], limit: int) -> bytes:
     return bytes(parts)
 
 
-async def _answer(accepted: Accepted, send: Send) -> None:
-    body = orjson.dumps({"events": accepted.events, "ignored": accepted.ignored})
-    headers = [
+def answer_headers(accepted: Accepted, body: bytes) -> list[tuple[bytes, bytes]]:
+    """The headers of a 202."""
+    return [
         (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
+        (b"content-length", b"%d" % len(body)),
         (b"x-correlation-id", accepted.correlation_id.encode()),
         (b"x-content-type-options", b"nosniff"),
     ]
-    await send({"type": "http.response.start", "status": 202, "headers": headers})
+
+
+async def _answer(accepted: Accepted, send: Send) -> None:
+    body = accepted.body()
+    await send({"type": "http.response.start", "status": 202, "headers": answer_headers(accepted, body)})
     await send({"type": "http.response.body", "body": body})
 
 

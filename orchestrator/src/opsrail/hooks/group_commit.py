@@ -38,14 +38,16 @@ class TooBigForBus(Exception):
 
 
 class _Waiter:
-    __slots__ = ("future", "remaining")
+    """A request, for as long as one of its messages is on its way."""
 
-    def __init__(self, future: asyncio.Future[None], remaining: int) -> None:
+    __slots__ = ("future", "remaining", "size")
+
+    def __init__(self, future: asyncio.Future[None], size: int) -> None:
         self.future = future
-        self.remaining = remaining
+        self.size = size
+        self.remaining = 0
 
     def acknowledge(self) -> None:
-        self.remaining -= 1
         if not self.remaining and not self.future.done():
             self.future.set_result(None)
 
@@ -90,30 +92,31 @@ class GroupCommit:
         """Most bytes that one event, or one folded notification, may have."""
         return self._publisher.max_payload - _HEADERS_ROOM - 2
 
-    async def submit(self, org: str, events: Sequence[tuple[str, bytes]]) -> None:
-        """Return once every event, given as type and JSON, is on disk.
+    def submit(self, org: str, events: Sequence[tuple[str, bytes]]) -> asyncio.Future[None]:
+        """What is done once every event, given as type and JSON, is on disk.
+
+        It fails with ``BusAway`` where one is not, or may not be: the caller should have the sender try again.
 
         Raises:
-            BusAway: it is not, or may not be; the caller should have the sender try again.
-            TooBigForBus: an event does not fit into a message; none was sent.
+            BusAway: too much is waiting already; none will be sent.
+            TooBigForBus: an event does not fit into a message; none will be sent.
         """
+        future = asyncio.get_running_loop().create_future()
         if not events:
-            return
+            future.set_result(None)
+            return future
         room, sizes = self.room, [len(encoded) for _, encoded in events]
         size = sum(sizes)
         if max(sizes) > room:
             raise TooBigForBus
         if self._pending + size > self._max_pending:
             raise BusAway("too much is waiting for the bus already")
-        waiter = _Waiter(asyncio.get_running_loop().create_future(), 0)
+        waiter = _Waiter(future, size)
         for type_, encoded in events:
             self._place(_subject(org, type_), encoded, room, waiter)
         self._pending += size
         self._work.set()
-        try:
-            await waiter.future
-        finally:
-            self._pending -= size
+        return future
 
     def _place(self, subject: str, encoded: bytes, room: int, waiter: _Waiter) -> None:
         message = self._open.get(subject)
@@ -172,8 +175,15 @@ class GroupCommit:
             metrics.PUBLISH_FAILURES.inc()
             log.warning("hook.bus_away", subject=message.subject, error=repr(error))
             for waiter in message.waiters:
+                self._settle(waiter)
                 waiter.fail(BusAway(str(error)))
         else:
             metrics.COMMITS.observe(len(message.events))
             for waiter in message.waiters:
+                self._settle(waiter)
                 waiter.acknowledge()
+
+    def _settle(self, waiter: _Waiter) -> None:
+        waiter.remaining -= 1
+        if not waiter.remaining:
+            self._pending -= waiter.size

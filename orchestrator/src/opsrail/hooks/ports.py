@@ -26,6 +26,9 @@ class ConnectionCache(Protocol):
     async def get(self, connection_id: str) -> HookConnection | None:
         """The connection, or ``None`` where there is none of that id that takes hooks."""
 
+    def at_hand(self, connection_id: str) -> HookConnection | None:
+        """The connection where ``get`` would not have to wait for it."""
+
 
 class EventPublisher(Protocol):
     """The part of ``opsrail_sdk.bus.Bus`` that ingress needs."""

@@ -11,7 +11,6 @@ from typing import Self
 import orjson
 
 from opsrail.errors import Invalid, TooLarge, Unauthenticated, Unavailable
-from opsrail.hooks import metrics
 from opsrail.hooks.delivery import Delivery, Event, Folded, Normalised, NotUnderstood, TooDeep
 from opsrail.hooks.group_commit import BusAway, GroupCommit, TooBigForBus
 from opsrail.hooks.normalisers import normalise
@@ -33,13 +32,19 @@ _REFUSALS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Accepted:
-    """What the sender is told; the same for a repeat of the delivery."""
+    """What the sender is told, the same for a repeat of the delivery, once ``on_disk`` is done."""
 
     events: list[str]
     ignored: list[str]
     correlation_id: str
+    kind: str
+    on_disk: asyncio.Future[None]
+    """Fails with ``group_commit.BusAway``."""
+
+    def body(self) -> bytes:
+        return orjson.dumps({"events": self.events, "ignored": self.ignored})
 
 
 class Intake:
@@ -64,21 +69,22 @@ class Intake:
             loop.cancel()
             await asyncio.gather(loop, return_exceptions=True)
 
-    def limit(self, kind: str, content_type: str) -> int:
+    def limit(self, kind: str, headers: Mapping[str, str]) -> int:
         """Most bytes that a delivery of this kind may have."""
+        content_type = headers.get("content-type", "")
         many = kind in _MANY_AT_ONCE or content_type.startswith(BATCH_CONTENT_TYPE)
         return self._settings.max_batch if many else self._settings.max_body
 
-    async def accept(
+    def accept(
         self, connection: HookConnection, headers: Mapping[str, str], body: bytes, received_at: datetime
     ) -> Accepted:
-        """Take a delivery; returns once its events are on disk.
+        """Take a delivery; it may be answered once its events are on disk.
 
         Raises:
             Unauthenticated: the proof is missing, wrong or stale.
             Invalid: the body is not what this kind of sender sends.
             TooLarge: an event does not fit on the bus.
-            Unavailable: the bus is away; the sender should try again.
+            Unavailable: too much is waiting for the bus already.
         """
         verdict = verify(connection.kind, headers, body, connection.secret, now=received_at)
         if verdict is Verdict.WRONG and connection.previous_secret is not None:
@@ -100,16 +106,17 @@ class Intake:
         except NotUnderstood as error:
             raise Invalid(str(error), code=error.code) from error
         try:
-            await self._commit.submit(connection.org_id, encoded)
+            on_disk = self._commit.submit(connection.org_id, encoded)
         except TooBigForBus as error:
             raise TooLarge("an event of this delivery is larger than a bus message may be") from error
         except BusAway as error:
-            raise Unavailable(
-                "the bus is away; send the delivery again", code="bus_away", headers={"Retry-After": "5"}
-            ) from error
-        ids = found.ids()
-        metrics.accepted(connection.kind, len(ids))
-        return Accepted(ids, found.ignored, delivery.correlation_id)
+            raise bus_away() from error
+        return Accepted(found.ids(), found.ignored, delivery.correlation_id, connection.kind, on_disk)
+
+
+def bus_away() -> Unavailable:
+    """What the sender is told when its events are not on disk."""
+    return Unavailable("the bus is away; send the delivery again", code="bus_away", headers={"Retry-After": "5"})
 
 
 def stamp(delivery: Delivery, found: Normalised, org_id: str, room: int) -> list[tuple[str, bytes]]:

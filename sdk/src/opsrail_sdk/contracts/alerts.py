@@ -32,6 +32,7 @@ _SEVERITIES = {
 _PREFIX = 24
 _LAST = 0xFFFF_FFFF_FFFF
 """A UUID's last 12 hex digits, which the numbers of a delivery's events are added to."""
+_TWO_DIGITS = tuple(f"{number:02x}" for number in range(256))
 
 
 def severity(word: Any) -> str:
@@ -49,7 +50,14 @@ def fingerprint(labels: Mapping[str, Any]) -> str:
 def numbered_ids(delivery: str, numbers: Iterable[int]) -> list[str]:
     """Ids of a delivery's events: the delivery's own, a UUID, with the event's number and one more added to it."""
     prefix, first = delivery[:_PREFIX], int(delivery[_PREFIX:], 16) + 1
-    return [f"{prefix}{first + number & _LAST:012x}" for number in numbers]
+    found, high, stem = [], -1, ""
+    for number in numbers:
+        last = first + number & _LAST
+        if last >> 8 != high:
+            high = last >> 8
+            stem = f"{prefix}{high:010x}"
+        found.append(stem + _TWO_DIGITS[last & 0xFF])
+    return found
 
 
 def unfolded(batch: Any) -> list[Any]:
