@@ -60,10 +60,18 @@ def _words(error: "ValidationError") -> str:
         case "required":
             return "is missing"
         case "additionalProperties":
-            return "has a field that the schema does not know"
+            return f"has a field that the schema does not know{_unknown(error)}"
         case "type":
             return f"must be of type {error.validator_value}"
         case "enum":
             return f"must be one of {error.validator_value}"
         case _:
             return f"breaks `{error.validator}: {error.validator_value}`"[:200]
+
+
+def _unknown(error: "ValidationError") -> str:
+    """The names that are no part of the schema, where it lists its own."""
+    schema = error.schema
+    if not isinstance(schema, dict) or "patternProperties" in schema or not isinstance(error.instance, dict):
+        return ""
+    return f": {', '.join(sorted(error.instance.keys() - schema.get('properties', {}).keys()))}"[:200]

@@ -96,7 +96,10 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _validation(request: Request, error: RequestValidationError) -> JSONResponse:
-        fields = [FieldError(".".join(str(part) for part in item["loc"]), item["msg"]) for item in error.errors()]
+        fields = [
+            FieldError(".".join(str(part) for part in item["loc"]), item["msg"].removeprefix("Value error, "))
+            for item in error.errors()
+        ]
         return render(request, Invalid("the request does not fit its schema", errors=fields))
 
     @app.exception_handler(HTTPException)

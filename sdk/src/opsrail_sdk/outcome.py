@@ -78,7 +78,7 @@ def pause(attempt: int, base: timedelta, limit: timedelta, retry_after: timedelt
 def invalid_input(error: ValidationError) -> InvalidInput:
     """A validation error as one of ours: which field and why, never the value."""
     fields = [
-        {"field": ".".join(str(part) for part in entry["loc"]), "message": entry["msg"]}
+        {"field": ".".join(str(part) for part in entry["loc"]), "message": entry["msg"].removeprefix("Value error, ")}
         for entry in error.errors(include_url=False, include_input=False, include_context=False)
     ]
     first = fields[0]

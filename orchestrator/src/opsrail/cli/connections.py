@@ -39,9 +39,9 @@ def list_connections(json: Json = False) -> None:
         print_json(connections)
         return
     print_table(
-        ("id", "kind", "name", "made", "hook"),
+        ("id", "kind", "name", "made", "webhooks"),
         (
-            (item["id"], item["kind"], item["name"], ago(item["created_at"]), item.get("hook_url"))
+            (item["id"], item["kind"], item["name"], ago(item["created_at"]), "yes" if item.get("hook_url") else None)
             for item in connections
         ),
         empty="no connections yet; make one with `opsrail connections create KIND --name NAME`",

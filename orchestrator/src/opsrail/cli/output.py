@@ -1,5 +1,6 @@
 """How commands speak: tables or JSON on stdout, everything else on stderr."""
 
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,11 +14,14 @@ from rich.text import Text
 
 from opsrail.plain import plain
 
-out = Console()
+PIPE_WIDTH = 10_000
+out = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+"""Tables fit the terminal; what goes to a file or a pipe stays on one line."""
 err = Console(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON (JSON lines where it streams)")]
 
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _COLOURS = {
     "succeeded": "green",
     "enabled": "green",
@@ -56,11 +60,12 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
-    """A table; ``empty`` says what there is none of, and what to do about it."""
+    """A table; ``empty`` says what there is none of, and what to do about it. Ids stay whole, to be copied."""
     table = Table(box=None, header_style="bold dim", pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
+    cells = [tuple(row) for row in rows]
+    for place, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=any(_is_id(row[place]) for row in cells))
+    for row in cells:
         table.add_row(*(_cell(value) for value in row))
     if table.row_count:
         out.print(table)
@@ -87,6 +92,10 @@ def ago(moment: str | None) -> str:
         if abs(seconds) >= size:
             return f"{seconds // size}{unit} ago"
     return f"{max(seconds, 0)}s ago"
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
 def _cell(value: Any) -> Text:

@@ -1,5 +1,6 @@
 """``opsrail runs …`` and ``opsrail invoke``."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -38,12 +39,17 @@ def list_runs(
                 run["state"],
                 run["requested_by"],
                 ago(run["created_at"]),
-                (run.get("error") or {}).get("message") or run.get("message"),
+                _why(run),
             )
             for run in runs
         ),
         empty="no runs yet; try `opsrail demo ci`",
     )
+
+
+def _why(run: Mapping[str, Any]) -> str | None:
+    error = run.get("error") or {}
+    return run.get("cancel_reason") or error.get("message") or run.get("message")
 
 
 @app.command()

@@ -1,10 +1,16 @@
 """``opsrail status`` and ``doctor``."""
 
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
 import httpx
 import typer
 
 from opsrail.cli.client import Client, data_folder
 from opsrail.cli.output import Json, fail, print_json, print_table
+
+if TYPE_CHECKING:
+    from opsrail.doctor import Check
 
 
 def status(json: Json = False) -> None:
@@ -37,17 +43,21 @@ def status(json: Json = False) -> None:
 
 
 def doctor(json: Json = False) -> None:
-    """What this machine has and lacks, and how to get it."""
+    """What this machine has and lacks, and how to get it. Fails only where the product cannot run."""
     from opsrail import doctor as checks  # noqa: PLC0415 (only here)
 
     found = checks.run(data_folder())
     if json:
-        print_json([{"name": item.name, "ok": item.ok, "detail": item.detail, "fix": item.fix} for item in found])
+        print_json([asdict(item) for item in found])
     else:
         print_table(
             ("", "what", "detail", "how to get it"),
-            (("✓" if item.ok else "✗", item.name, item.detail, item.fix or None) for item in found),
+            ((_mark(item), item.name, item.detail, None if item.ok else item.fix or None) for item in found),
             empty="",
         )
-    if not all(item.ok for item in found):
+    if not all(item.ok for item in found if item.required):
         raise typer.Exit(1)
+
+
+def _mark(item: "Check") -> str:
+    return "✓" if item.ok else "✗" if item.required else "-"

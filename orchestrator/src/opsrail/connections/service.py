@@ -162,7 +162,7 @@ async def checked_settings(kind: Kind, given: dict[str, Any], *, allow_private: 
             f"the settings do not fit the kind `{kind.name}`",
             code="invalid_settings",
             errors=[
-                FieldError(".".join(("settings", *map(str, item["loc"]))), item["msg"])
+                FieldError(".".join(("settings", *map(str, item["loc"]))), item["msg"].removeprefix("Value error, "))
                 for item in error.errors(include_url=False)
             ],
         ) from error

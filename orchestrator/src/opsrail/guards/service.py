@@ -139,7 +139,9 @@ def _checked(kind: str, rule: Mapping[str, Any]) -> dict[str, Any]:
         return RULES[kind].model_validate(rule).model_dump(mode="json")
     except ValidationError as error:
         fields = [
-            FieldError(".".join(("rule", *(str(part) for part in item["loc"]))), item["msg"])
+            FieldError(
+                ".".join(("rule", *(str(part) for part in item["loc"]))), item["msg"].removeprefix("Value error, ")
+            )
             for item in error.errors(include_url=False, include_context=False)
         ]
         raise Invalid(f"this is no rule of a {kind}", code="invalid_guard", errors=fields) from error
