@@ -12,5 +12,9 @@ async def _pid(_request: Request) -> PlainTextResponse:
     return PlainTextResponse(str(os.getpid()))
 
 
+async def _bus(_request: Request) -> PlainTextResponse:
+    return PlainTextResponse(os.environ["OPSRAIL_NATS_URL"].rpartition("@")[2])
+
+
 def create_app() -> Starlette:
-    return Starlette(routes=[Route("/readyz", _pid), Route("/pid", _pid)])
+    return Starlette(routes=[Route("/readyz", _pid), Route("/pid", _pid), Route("/bus", _bus)])

@@ -127,6 +127,22 @@ def test_kill_9_of_any_part_brings_it_back(start: Callable[..., Stack]) -> None:
     assert stack.process.poll() is None
 
 
+def test_a_restarted_orchestrator_knows_the_servers_and_its_environment_shows_no_password(
+    start: Callable[..., Stack],
+) -> None:
+    stack = start()
+    first = stack.parts()["orchestrator-0"]
+    assert not psutil.Process(first).environ().keys() & {
+        "OPSRAIL_DATABASE_URL",
+        "OPSRAIL_REDIS_URL",
+        "OPSRAIL_NATS_URL",
+    }
+    bus = httpx.get(stack.url + "/bus").text
+    os.kill(first, signal.SIGKILL)
+    assert httpx.get(stack.url + "/bus", timeout=20).text == bus
+    assert stack.parts()["orchestrator-0"] != first
+
+
 def test_requests_wait_while_the_only_replica_restarts(start: Callable[..., Stack]) -> None:
     stack = start()
     first = int(httpx.get(stack.url + "/pid").text)

@@ -5,8 +5,12 @@ brings aiohttp for NATS over WebSockets, structlog brings rich for coloured trac
 for a command line of its own, redis-py brings OpenTelemetry's SDK for metrics. Together they are a third of the CPU
 that the start of an agent costs. Each is optional to the one that asks, so it is told that there is none; others
 get it.
+
+And pydantic reads the entry points of every installed package, for plugins of its own; it finds none of ours. Whoever
+has one that is to be used sets ``PYDANTIC_DISABLE_PLUGINS`` to nothing.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -21,6 +25,10 @@ _NOT_FOR: dict[str, frozenset[str]] = {
     "rich": frozenset({"httpx", "structlog"}),
 }
 """Packages, and who does not get them."""
+
+_USUAL = gc.get_threshold()[0]
+_SELDOM = 100_000
+"""Objects between two collections: importing makes many, and next to none of them is garbage."""
 
 
 class _Withheld:
@@ -42,9 +50,17 @@ class _Withheld:
 
 
 def install() -> None:
-    """Be asked before every other finder; again changes nothing."""
+    """Be asked before every other finder, and collect garbage seldom until ``settled``; again changes nothing."""
     if _Withheld not in sys.meta_path:
         sys.meta_path.insert(0, _Withheld)
+        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+        gc.set_threshold(_SELDOM, *gc.get_threshold()[1:])
+
+
+def settled() -> None:
+    """The code is loaded: it stays for good, so the collector need not look through it, and works as usual again."""
+    gc.freeze()
+    gc.set_threshold(_USUAL, *gc.get_threshold()[1:])
 
 
 def defer_models() -> None:

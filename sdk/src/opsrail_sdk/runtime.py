@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import gc
 import signal
 import sys
 from datetime import timedelta
@@ -13,6 +12,7 @@ import orjson
 import structlog
 from pydantic import ValidationError
 
+from opsrail_sdk import lean
 from opsrail_sdk.agent import Agent
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.errors import AgentError
@@ -54,7 +54,7 @@ async def run(agent: Agent) -> int:
     from opsrail_sdk.process import AgentProcess  # noqa: PLC0415
     from opsrail_sdk.settings import AgentSettings  # noqa: PLC0415
 
-    gc.freeze()  # the code stays for good: later collections need not look through it
+    lean.settled()
     try:
         settings = AgentSettings()
     except ValidationError as error:

@@ -23,7 +23,7 @@ class Passwords:
         self._hasher = PasswordHasher(
             time_cost=settings.password_passes, memory_cost=settings.password_memory, parallelism=1
         )
-        self._nobodys = self._hasher.hash("no such person")
+        self._nobodys: str | None = None
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def hash(self, password: str) -> str:
@@ -33,6 +33,8 @@ class Passwords:
     async def verify(self, kept: str | None, password: str) -> bool:
         """Whether the password fits; without a kept hash the same work is done and the answer is no."""
         async with self._turns:
+            if self._nobodys is None:  # at the first login, whoever's: a tenth of a second that no start need wait
+                self._nobodys = await asyncio.to_thread(self._hasher.hash, "no such person")
             fits = await asyncio.to_thread(self._fits, kept or self._nobodys, password)
         return fits and kept is not None
 

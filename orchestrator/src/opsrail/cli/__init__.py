@@ -6,7 +6,6 @@ groups of their own by the entry point group ``opsrail.cli``.
 
 import importlib
 import sys
-from importlib.metadata import entry_points
 from typing import Annotated, Any
 
 import typer
@@ -85,7 +84,8 @@ class _LazyGroup(TyperGroup):
         if ctx.resilient_parsing:
             return _load(cmd_name)
         summary = _HELP.get(cmd_name, f"Commands of the {cmd_name} agent")
-        return TyperCommand(cmd_name, help=summary) if cmd_name in self.list_commands(ctx) else None
+        known = cmd_name in _GROUPS or cmd_name in _COMMANDS or cmd_name in _from_agents()
+        return TyperCommand(cmd_name, help=summary) if known else None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, command, rest = super().resolve_command(ctx, args)
@@ -108,6 +108,8 @@ def _load(name: str) -> Any:
 
 
 def _from_agents() -> dict[str, str]:
+    from importlib.metadata import entry_points  # noqa: PLC0415 - reads every installed package
+
     return {entry.name: entry.value for entry in entry_points(group="opsrail.cli")}
 
 

@@ -20,6 +20,7 @@ from opsrail.embedded.bus_users import Credentials
 from opsrail.embedded.child import Child, Launch, StartFailedError
 from opsrail.embedded.folder import DataFolder
 from opsrail.embedded.tasks import end
+from opsrail.embedded.turns import Turns
 from opsrail_sdk.bus import Bus
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.run import AgentSpec, Heartbeat
@@ -79,7 +80,11 @@ class Heartbeats:
 
 
 class Instance:
-    """One process of an agent at one generation; each of its lives has an instance id of its own."""
+    """One process of an agent at one generation; each of its lives has an instance id of its own.
+
+    Args:
+        started: called once it is alive, or has died first.
+    """
 
     def __init__(
         self,
@@ -89,11 +94,12 @@ class Instance:
         folder: DataFolder,
         credentials: Credentials,
         heartbeats: Heartbeats,
+        started: Callable[[], None],
         changed: Callable[[Child], None],
     ) -> None:
         self.generation = spec.generation
         self._spec, self._slot, self._folder = spec, slot, folder
-        self._credentials, self._heartbeats = credentials, heartbeats
+        self._credentials, self._heartbeats, self._started = credentials, heartbeats, started
         self._id = ""
         name = f"{spec.agent}-{spec.org_id[:8]}-{slot}-g{spec.generation}"
         self.child = Child(name, self._launch, folder, ready=self._alive, changed=changed, grace=DRAIN)
@@ -103,7 +109,10 @@ class Instance:
         await self._heartbeats.wait(lambda: self._id, ABLE)
 
     async def _alive(self) -> None:
-        await self._heartbeats.wait(lambda: self._id, ALIVE)
+        try:
+            await self._heartbeats.wait(lambda: self._id, ALIVE)
+        finally:
+            self._started()
 
     async def _launch(self) -> Launch:
         self._id = f"{self._spec.agent}-{self._slot}-{secrets.token_hex(4)}"
@@ -120,8 +129,8 @@ class Instance:
 class Slot:
     """One place of an agent: follows its target, and replaces an instance only once the next one is able."""
 
-    def __init__(self, make: Callable[[AgentSpec], Instance]) -> None:
-        self._make = make
+    def __init__(self, make: Callable[[AgentSpec, Callable[[], None]], Instance], turns: Turns) -> None:
+        self._make, self._turns = make, turns
         self._target: AgentSpec | None = None
         self._retargeted = asyncio.Event()
         self.instances: list[Instance] = []
@@ -144,13 +153,15 @@ class Slot:
                     return
                 continue
             if not self.instances or self.instances[-1].generation != target.generation:
-                await self._add(target)
+                await self._end(self.instances[1:])  # of those that were never able, none is kept
+                started = await self._turns.take()
+                if self._target is not target:
+                    started()
+                    continue
+                self._add(self._make(target, started))
             await self._settle()
 
-    async def _add(self, spec: AgentSpec) -> None:
-        """Start one more instance; of those that were never able, none is kept."""
-        await self._end(self.instances[1:])
-        fresh = self._make(spec)
+    def _add(self, fresh: Instance) -> None:
         self.instances.append(fresh)
         fresh.child.spawn()
 
@@ -195,6 +206,7 @@ class AgentHost:
         self._folder, self._changed = folder, changed
         self._credentials, self._bus_log, self._processes = credentials, bus_log, processes
         self._heartbeats = Heartbeats()
+        self._turns = Turns()
         self._slots: dict[tuple[str, str, int], Slot] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._bus: Bus | None = None
@@ -252,16 +264,17 @@ class AgentHost:
             self._slots[place].aim(None)
         for place, spec in wanted.items():
             if place not in self._slots:
-                self._slots[place] = Slot(self._maker(place[2]))
+                self._slots[place] = Slot(self._maker(place[2]), self._turns)
             self._slots[place].aim(spec)
 
-    def _maker(self, slot: int) -> Callable[[AgentSpec], Instance]:
-        return lambda spec: Instance(
+    def _maker(self, slot: int) -> Callable[[AgentSpec, Callable[[], None]], Instance]:
+        return lambda spec, started: Instance(
             spec,
             slot,
             folder=self._folder,
             credentials=self._credentials,
             heartbeats=self._heartbeats,
+            started=started,
             changed=self._changed,
         )
 

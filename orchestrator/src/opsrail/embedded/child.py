@@ -186,6 +186,8 @@ class Child:
             )
         self._process = process
         self._folder.remember(self.name, process.pid, launch.argv[0])
+        if self._stopping.is_set():
+            process.kill()  # whoever asked found no process to signal
         ready = asyncio.ensure_future(self._ready())
         ended = asyncio.ensure_future(process.wait())
         try:

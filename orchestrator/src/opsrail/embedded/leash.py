@@ -6,19 +6,21 @@ Run as a script by `child.py`, before every process of the embedded stack:
 
 `UID:GID` may be `-` (stay who we are). On Linux the kernel keeps the leash (`PR_SET_PDEATHSIG`) and this
 process becomes the command. Elsewhere it stays as a small watcher that passes signals on.
+
+Every start of every process waits for this one, so it imports what it needs where it needs it.
 """
 
 import os
-import signal
-import subprocess
 import sys
-import time
-from collections.abc import Callable
-from types import FrameType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
 
 PR_SET_PDEATHSIG = 1
 WATCH_SECONDS = 0.2
-PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+PASSED_ON = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")
 
 
 def main(arguments: list[str]) -> int:
@@ -30,30 +32,34 @@ def main(arguments: list[str]) -> int:
         os.setgid(gid)
         os.setuid(uid)
     if tie is None:
-        return watch(command, int(parent), signal.Signals(int(death_signal)))
+        return watch(command, int(parent), int(death_signal))
     tie(int(death_signal))
     if os.getppid() == int(parent):
         os.execv(command[0], command)  # noqa: S606 - a path and a list, no shell
     return 1
 
 
-def load_tie() -> Callable[[int], object]:
+def load_tie() -> "Callable[[int], object]":
     """The call that asks the kernel for a signal when the parent dies; changing user would undo it."""
-    import ctypes  # noqa: PLC0415 - slow to import, and only Linux needs it
+    import ctypes  # noqa: PLC0415
 
     prctl = ctypes.CDLL(None).prctl
     return lambda death_signal: prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
 
 
-def watch(command: list[str], parent: int, death_signal: signal.Signals) -> int:
+def watch(command: list[str], parent: int, death_signal: int) -> int:
     """Run `command` as a child and send it `death_signal` once the parent is gone."""
+    import signal  # noqa: PLC0415
+    import subprocess  # noqa: PLC0415
+    import time  # noqa: PLC0415
+
     child = subprocess.Popen(command, close_fds=False)
 
-    def pass_on(number: int, _frame: FrameType | None) -> None:
+    def pass_on(number: int, _frame: "FrameType | None") -> None:
         child.send_signal(number)
 
-    for number in PASSED_ON:
-        signal.signal(number, pass_on)
+    for name in PASSED_ON:
+        signal.signal(signal.Signals[name], pass_on)
     while child.poll() is None:
         if os.getppid() != parent:
             child.send_signal(death_signal)

@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
     gc.disable()  # what the imports make stays for good: looking through it for garbage is a fifth of their time
     lean.defer_models()
     import_module(app.partition(":")[0])
-    gc.freeze()
+    lean.settled()
     gc.enable()
     if not learn(gate_fd):
         return 1
