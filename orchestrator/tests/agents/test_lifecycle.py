@@ -177,10 +177,6 @@ async def test_config_is_checked_and_reaches_the_agent_without_a_restart(
     wrong = await client.put("/v1/agents/sample/config", json={"config": {"times": "many"}})
     assert (wrong.status_code, wrong.json()["code"]) == (422, "invalid_config")
     assert wrong.json()["errors"] == [{"field": "config.times", "message": "must be of type integer"}]
-    misspelt = await client.put("/v1/agents/sample/config", json={"config": {"tims": 2}})
-    assert misspelt.json()["errors"] == [
-        {"field": "config", "message": "has a field that the schema does not know: tims"}
-    ]
     right = await client.put("/v1/agents/sample/config", json={"config": {"times": 3}})
     assert right.json()["config"] == {"times": 3}
     after = await spec(orchestrator)
