@@ -62,3 +62,23 @@ def test_deferred_models_work_when_they_are_used() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_plugins_of_pydantic_are_looked_for_where_they_are_wanted() -> None:
+    define = "import opsrail_sdk, pydantic; pydantic.create_model('Any', number=(int, 1))()"
+    looked = f"{define}; import pydantic.plugin._loader as loader; import sys; sys.exit(loader._plugins is not None)"
+    environment = {name: value for name, value in os.environ.items() if name != "PYDANTIC_DISABLE_PLUGINS"}
+    assert subprocess.run([sys.executable, "-c", looked], env=environment, check=False).returncode == 0
+    wanted = {**environment, "PYDANTIC_DISABLE_PLUGINS": ""}
+    assert subprocess.run([sys.executable, "-c", looked], env=wanted, check=False).returncode == 1
+
+
+def test_the_collector_works_as_usual_once_the_code_is_loaded() -> None:
+    code = (
+        "import gc; usual = gc.get_threshold()\n"
+        "from opsrail_sdk import lean\n"
+        "assert gc.get_threshold()[0] > usual[0]\n"
+        "lean.settled()\n"
+        "assert gc.get_threshold() == usual and gc.get_freeze_count() > 0"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
