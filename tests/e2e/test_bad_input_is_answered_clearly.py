@@ -101,15 +101,19 @@ def test_a_body_that_is_nested_beyond_reason(forge: Forge, levels: int) -> None:
     _problem(_hook(forge, body, _with(body, forge.connection)), 422, "too_deep")
 
 
-def test_a_body_over_the_limit(forge: Forge) -> None:
+def test_a_body_over_the_limit(client: httpx.Client) -> None:
+    connection = connect(client, "jenkins", f"jenkins-{uuid.uuid4().hex[:8]}")
     body = b'{"text": "%s"}' % (b"x" * MIB)
-    _problem(_hook(forge, body, _with(body, forge.connection)), 413, "too_large")
+    answer = client.post(f"/v1/hooks/{connection['id']}", content=body, headers=_with(body, connection))
+    _problem(answer, 413, "too_large")
 
 
-def test_a_body_over_the_limit_that_hides_its_length(forge: Forge) -> None:
+def test_a_body_over_the_limit_that_hides_its_length(client: httpx.Client) -> None:
+    connection = connect(client, "jenkins", f"jenkins-{uuid.uuid4().hex[:8]}")
     body = b'{"text": "%s"}' % (b"x" * MIB)
     parts = (body[start : start + 65_536] for start in range(0, len(body), 65_536))
-    _problem(_hook(forge, parts, _with(body, forge.connection)), 413, "too_large")
+    answer = client.post(f"/v1/hooks/{connection['id']}", content=parts, headers=_with(body, connection))
+    _problem(answer, 413, "too_large")
 
 
 def test_a_hook_that_nobody_made(client: httpx.Client) -> None:

@@ -37,7 +37,7 @@ class Connections:
     def __init__(self) -> None:
         self.known = {
             name: HookConnection(id=name, org_id=ORG, kind=name, name=name, secret=SECRET, previous_secret=b"before")
-            for name in ("github", "alertmanager", "cloudevents")
+            for name in ("github", "jenkins", "alertmanager", "cloudevents")
         }
 
     async def get(self, connection_id: str) -> HookConnection | None:
@@ -60,7 +60,9 @@ async def intake_app(bus: Bus) -> AsyncIterator[HookedApp]:
     """An application that takes hooks and knows nothing else."""
     app = HookedApp()
     problem.install(app)
-    limits = HookSettings(max_body=4096, max_batch=200_000, bus_patience=timedelta(milliseconds=500))
+    limits = HookSettings(
+        max_body=4096, max_forge=1 << 20, max_batch=200_000, bus_patience=timedelta(milliseconds=500)
+    )
     async with Intake.running(Connections(), bus, limits) as intake:
         app.state.intake = intake
         yield app

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 import pytest
 
 from opsrail.hooks.normalisers.git import MAX_COMMITS, MAX_PATHS
@@ -104,6 +105,16 @@ def test_large_pushes_are_bounded_and_say_so(normalised: Normalise, forge: str) 
     assert len(block["commits"]) == MAX_COMMITS
     assert block["commits"][-1]["id"] == commits[-1]["id"]
     assert sum(len(commit["added"]) for commit in block["commits"]) == MAX_PATHS
+
+
+def test_a_push_of_many_mebibytes_becomes_a_small_event(normalised: Normalise, forge: str) -> None:
+    paths = [f"services/{'x' * 100}/{number}.py" for number in range(20)]
+    payload = push_of(
+        forge, "refs/heads/main", A, B, [{**COMMIT, "message": "m" * 1000, "modified": paths} for _ in range(2048)]
+    )
+    assert len(orjson.dumps(payload)) > 4 << 20
+    (event,) = normalised(forge, payload, x_github_event="push").events
+    assert len(orjson.dumps(event)) < 1 << 20
 
 
 def pull_of(forge: str, action: str, *, merged: bool = False, fork: bool = False) -> dict[str, Any]:

@@ -173,7 +173,7 @@ async def test_requests_that_come_while_one_waits_for_the_disk_are_answered_afte
         (request(secret=b"guess"), 401),
         (request(b"no json"), 422),
         (request(kind="nobody"), 404),
-        (request(kind="github", body=b"x" * 5000), 413),
+        (request(kind="jenkins", body=b"x" * 5000), 413),
         (request(**{"Content-Encoding": "gzip"}), 415),
         (request().replace(b"POST", b"PUT"), 405),
         (request().replace(b"HTTP/1.1", b"HTTP/1.0").replace(b"Host", b"Connection: keep-alive\r\nHost"), 202),
@@ -206,7 +206,7 @@ async def test_a_body_without_a_length_is_taken_too(port: int) -> None:
 
 async def test_a_body_that_is_declared_too_large_is_refused_before_it_comes(port: int) -> None:
     async with connected(port) as client:
-        client.writer.write(request(kind="github", body=b"x" * 5000)[:-4000])
+        client.writer.write(request(kind="jenkins", body=b"x" * 5000)[:-4000])
         assert (await client.answer())[0] == 413
 
 

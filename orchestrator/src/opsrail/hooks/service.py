@@ -22,6 +22,8 @@ from opsrail_sdk.contracts.cloudevent import BATCH_CONTENT_TYPE
 
 _TRACEPARENT = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
 _MANY_AT_ONCE = frozenset({"alertmanager", "grafana"})
+_FORGES = frozenset({"github", "gitlab"})
+"""What they tell of a push may be long; the event that it becomes is not."""
 MAX_TYPE = 255
 MAX_SOURCE = 1024
 MAX_CORRELATION = 255
@@ -71,6 +73,8 @@ class Intake:
 
     def limit(self, kind: str, headers: Mapping[str, str]) -> int:
         """Most bytes that a delivery of this kind may have."""
+        if kind in _FORGES:
+            return self._settings.max_forge
         content_type = headers.get("content-type", "")
         many = kind in _MANY_AT_ONCE or content_type.startswith(BATCH_CONTENT_TYPE)
         return self._settings.max_batch if many else self._settings.max_body

@@ -9,6 +9,11 @@ class HookSettings(BaseModel):
     """Limits of ``POST /v1/hooks/{connection}``."""
 
     max_body: int = Field(default=1 << 20, ge=1, description="Bytes of one delivery; larger is answered 413")
+    max_forge: int = Field(
+        default=25 << 20,
+        ge=1,
+        description="Bytes of a delivery of GitHub or GitLab; GitHub sends up to 25 MB, and never a second time",
+    )
     max_batch: int = Field(
         default=4 << 20, ge=1, description="Bytes of a CloudEvents batch or a notification with many alerts"
     )
