@@ -510,7 +510,7 @@ export interface paths {
         put?: never;
         /**
          * Rotate Secret
-         * @description Make a new hook secret. The old one is accepted for another 24 hours.
+         * @description Make a new hook secret, or take the sender's own. The old one is accepted for another 24 hours.
          */
         post: operations["rotate_secret_v1_connections__connection_id__rotate_post"];
         delete?: never;
@@ -2300,6 +2300,11 @@ export interface components {
             secrets?: {
                 [key: string]: string | components["schemas"]["SecretReference"];
             };
+            /**
+             * Secret
+             * @description What the sender signs webhooks with, where it chose that itself; else we do.
+             */
+            secret?: string | null;
         };
         /**
          * ConnectionPatch
@@ -4056,6 +4061,14 @@ export interface components {
              * @description `secret:<name>`, `env:<NAME>`, `vault:<mount>/data/<path>#<field>`, `aws:<id or ARN>#<field>` or `kubernetes:<namespace>/<name>#<key>`; followed at the moment of use
              */
             $ref: string;
+        };
+        /** SecretRotation */
+        SecretRotation: {
+            /**
+             * Secret
+             * @description As at creation.
+             */
+            secret?: string | null;
         };
         /** SecretView */
         SecretView: {
@@ -7823,7 +7836,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SecretRotation"] | null;
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {

@@ -1,3 +1,8 @@
+import base64
+import hashlib
+import hmac
+from typing import Any
+
 import httpx
 import pytest
 from sqlalchemy import text
@@ -23,6 +28,43 @@ async def test_a_hook_kind_gets_an_address_and_a_secret_shown_once(client: httpx
     assert "secret" not in shown
     assert "ghp_very_secret" not in str(shown)
     assert shown["settings"]["api_url"] == "https://api.github.com"
+
+
+async def test_gitlab_gets_a_secret_that_it_takes_as_a_signing_token(client: httpx.AsyncClient) -> None:
+    made = (await client.post("/v1/connections", json={"kind": "gitlab", "name": "forge"})).json()
+    key = base64.b64decode(made["secret"].removeprefix("whsec_"), validate=True)
+    assert (made["secret"][:6], len(key)) == ("whsec_", 32)
+
+
+async def test_a_sender_may_have_chosen_the_secret_itself(client: httpx.AsyncClient) -> None:
+    given = {"kind": "github", "name": "app", "secret": "chosen in the app's settings"}
+    made = (await client.post("/v1/connections", json=given)).json()
+    assert made["secret"] is None
+    assert await proven(client, made, given["secret"])
+
+    rotated = await client.post(f"/v1/connections/{made['id']}/rotate", json={"secret": "and changed there later"})
+    assert (rotated.status_code, rotated.json()["secret"]) == (200, None)
+    assert await proven(client, made, "and changed there later")
+    assert await proven(client, made, given["secret"])  # for a day
+    assert not await proven(client, made, "something else entirely")
+
+
+@pytest.mark.parametrize(
+    "body", [{"kind": "github", "secret": "short"}, {"kind": "aws", "secret": "no hooks here, so"}]
+)
+async def test_a_secret_that_cannot_be_is_refused(client: httpx.AsyncClient, body: dict[str, str]) -> None:
+    refused = await client.post("/v1/connections", json={"name": "x", **body})
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["field"].endswith("secret")
+    assert body["secret"] not in refused.text
+
+
+async def proven(client: httpx.AsyncClient, connection: dict[str, Any], secret: str) -> bool:
+    body = b'{"zen": "keep it"}'
+    proof = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    headers = {"X-GitHub-Event": "ping", "X-Hub-Signature-256": f"sha256={proof}"}
+    answer = await client.post(f"/v1/hooks/{connection['id']}", content=body, headers=headers)
+    return answer.status_code == 202
 
 
 async def test_a_kind_without_hooks_has_neither(client: httpx.AsyncClient) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from opsrail.cli.client import Client
-from opsrail.cli.inputs import read_pairs
+from opsrail.cli.inputs import read_pairs, read_secret
 from opsrail.cli.output import Json, ago, fail, print_json, print_record, print_table, say
 
 app = typer.Typer(no_args_is_help=True, help="Outside systems and their webhooks")
@@ -17,17 +17,22 @@ Connection = Annotated[str, typer.Argument(help="Id of the connection")]
 def create(
     kind: Annotated[str, typer.Argument(help="See `opsrail connections kinds`")],
     name: Annotated[str, typer.Option(help="What you call it")],
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Setting or secret, k=v")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Setting or secret, k=v; a secret from a file: k=@FILE")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Connect an outside system. The webhook secret is shown this once."""
+    """Connect an outside system. The webhook secret is shown this once; `--set secret=…` is the sender's own."""
     client = Client()
     kinds = {item["kind"]: item for item in client.get("/connection-kinds")["items"]}
     if kind not in kinds:
         fail(f"no kind {kind!r}; there are {', '.join(sorted(kinds))}", code=2)
     values = read_pairs(set_ or [], what="--set")
-    secrets = {key: str(values.pop(key)) for key in kinds[kind]["secret_fields"] if key in values}
-    made = client.post("/connections", {"kind": kind, "name": name, "settings": values, "secrets": secrets})
+    secrets = {key: read_secret(str(values.pop(key))) for key in kinds[kind]["secret_fields"] if key in values}
+    body = {"kind": kind, "name": name, "settings": values, "secrets": secrets}
+    if kinds[kind]["hooks"] and "secret" in values:
+        body["secret"] = read_secret(str(values.pop("secret")))
+    made = client.post("/connections", body)
     _print(made, json)
 
 
@@ -55,9 +60,14 @@ def show(connection: Connection, json: Json = False) -> None:
 
 
 @app.command()
-def rotate(connection: Connection, json: Json = False) -> None:
+def rotate(
+    connection: Connection,
+    secret: Annotated[str | None, typer.Option(help="The sender's own, or @FILE; by default we make one")] = None,
+    json: Json = False,
+) -> None:
     """A new webhook secret; the old one holds for a day."""
-    _print(Client().post(f"/connections/{connection}/rotate"), json)
+    body = {} if secret is None else {"secret": read_secret(secret)}
+    _print(Client().post(f"/connections/{connection}/rotate", body), json)
 
 
 @app.command()

@@ -17,7 +17,7 @@ def read_json(text: str, *, what: str) -> Any:
         try:
             text = Path(text[1:]).read_text()
         except OSError as error:
-            fail(f"{what}: {error}", code=2)
+            fail(f"{what}: {text[1:]}: {error.strerror}", code=2)
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -30,6 +30,16 @@ def read_object(text: str, *, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         fail(f"{what} must be a JSON object", code=2)
     return value
+
+
+def read_secret(text: str) -> str:
+    """A secret as it is, or from ``@file``, which keeps it out of the process list and the shell's history."""
+    if not text.startswith("@"):
+        return text
+    try:
+        return Path(text[1:]).read_text().rstrip("\r\n")
+    except OSError as error:
+        fail(f"{text[1:]}: {error.strerror}", code=2)
 
 
 def read_pairs(pairs: list[str], *, what: str) -> dict[str, Any]:

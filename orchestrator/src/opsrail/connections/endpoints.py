@@ -20,6 +20,7 @@ from opsrail.connections.schemas import (
     ConnectionWithSecret,
     KindList,
     KindView,
+    SecretRotation,
 )
 from opsrail.container import Container
 from opsrail.errors import NotFound
@@ -108,12 +109,13 @@ async def change_connection(
 
 @router.post("/connections/{connection_id}/rotate")
 async def rotate_secret(
-    principal: Operator, services: Services, request: Request, connection_id: str
+    principal: Operator, services: Services, request: Request, connection_id: str, body: SecretRotation | None = None
 ) -> ConnectionWithSecret:
-    """Make a new hook secret. The old one is accepted for another 24 hours."""
+    """Make a new hook secret, or take the sender's own. The old one is accepted for another 24 hours."""
     sealer = await services.keyring.sealer(principal.org_id)
     async with services.database.organisation(principal.org_id) as session:
-        connection, secret = await service.rotate(session, sealer, _ident(connection_id))
+        given = body.secret if body else None
+        connection, secret = await service.rotate(session, sealer, _ident(connection_id), given)
         await _told(session, principal, "rotated", connection.id)
     await hints.changed(services.bus, connection.org_id, "connection", connection.id)
     return ConnectionWithSecret(**_view(connection, services, request).model_dump(), secret=secret)

@@ -4,11 +4,12 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 from opsrail.secrets.schemas import SecretReference, Value
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._/-]{0,99}$")]
+HookSecret = Annotated[SecretStr, Field(min_length=16, max_length=512)]
 Secrets = dict[str, Value | SecretReference]
 
 
@@ -36,6 +37,15 @@ class ConnectionCreate(BaseModel):
     name: Name
     settings: dict[str, Any] = Field(default_factory=dict)
     secrets: Secrets = Field(default_factory=dict)
+    secret: HookSecret | None = Field(
+        default=None, description="What the sender signs webhooks with, where it chose that itself; else we do."
+    )
+
+
+class SecretRotation(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    secret: HookSecret | None = Field(default=None, description="As at creation.")
 
 
 class ConnectionPatch(BaseModel):
@@ -62,4 +72,4 @@ class ConnectionView(BaseModel):
 
 class ConnectionWithSecret(ConnectionView):
     secret: str | None
-    """Secret for the sender's webhook settings; shown this once."""
+    """What we made for the sender's webhook settings; shown this once. Null where the sender's own was given."""

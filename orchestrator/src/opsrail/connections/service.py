@@ -32,7 +32,7 @@ GRACE = timedelta(hours=24)
 async def create(
     session: AsyncSession, sealer: Sealer, org_id: uuid.UUID, body: ConnectionCreate, *, allow_private: bool
 ) -> tuple[Connection, str | None]:
-    """A new connection, and its hook secret where it takes hooks.
+    """A new connection, and its hook secret where it takes hooks and was given none.
 
     Raises:
         Invalid: unknown kind, settings that break its schema, an address that may not be called.
@@ -54,12 +54,16 @@ async def create(
         sealed_secrets={},
     )
     _set_secrets(sealer, kind, connection, body.secrets)
-    secret: str | None = None
+    made: str | None = None
     if kind.hooks:
-        secret, connection.hook_secret = vault.new_hook_secret(sealer, connection)
+        connection.hook_secret, made = _hook_secret(sealer, connection, body.secret)
+    elif body.secret is not None:
+        raise Invalid(
+            f"`{kind.name}` sends no webhooks", code="no_hooks", errors=[FieldError("secret", "not for this kind")]
+        )
     session.add(connection)
     await _flush(session, connection)
-    return connection, secret
+    return connection, made
 
 
 async def change(
@@ -82,8 +86,10 @@ async def change(
     return connection
 
 
-async def rotate(session: AsyncSession, sealer: Sealer, ident: uuid.UUID) -> tuple[Connection, str]:
-    """A new hook secret; the old one is accepted for ``GRACE`` longer.
+async def rotate(
+    session: AsyncSession, sealer: Sealer, ident: uuid.UUID, given: SecretStr | None = None
+) -> tuple[Connection, str | None]:
+    """A new hook secret, ours or the given one; the old one is accepted for ``GRACE`` longer.
 
     Raises:
         NotFound: no such connection.
@@ -94,10 +100,17 @@ async def rotate(session: AsyncSession, sealer: Sealer, ident: uuid.UUID) -> tup
         raise Conflict(f"`{connection.kind}` sends no webhooks, so there is nothing to rotate", code="no_hooks")
     connection.previous_hook_secret = connection.hook_secret
     connection.previous_hook_secret_until = datetime.now(UTC) + GRACE
-    secret, connection.hook_secret = vault.new_hook_secret(sealer, connection)
+    connection.hook_secret, made = _hook_secret(sealer, connection, given)
     connection.updated_at = datetime.now(UTC)
     await _flush(session, connection)
-    return connection, secret
+    return connection, made
+
+
+def _hook_secret(sealer: Sealer, connection: Connection, given: SecretStr | None) -> tuple[bytes, str | None]:
+    """Sealed; and as it is to be shown, where nobody knows it yet."""
+    made = None if given else vault.new_hook_secret(connection.kind)
+    secret = given.get_secret_value() if given else str(made)
+    return vault.seal_hook_secret(sealer, connection, secret), made
 
 
 async def check_references(resolver: Resolver, org_id: uuid.UUID, given: Given) -> None:

@@ -9,6 +9,8 @@ from opsrail.sealing import Sealer
 from opsrail.secrets.references import Reference, parse
 
 HOOK_SECRET_BYTES = 32
+STANDARD_PREFIX = "whsec_"
+"""Before the key of a Standard Webhooks secret: https://www.standardwebhooks.com/"""
 _HOOK_FIELD = "hook_secret"
 
 
@@ -32,10 +34,20 @@ def open_fields(sealer: Sealer, connection: Connection) -> dict[str, str | Refer
     }
 
 
-def new_hook_secret(sealer: Sealer, connection: Connection) -> tuple[str, bytes]:
-    """A secret for webhooks as shown once, and sealed."""
-    shown = secrets.token_urlsafe(HOOK_SECRET_BYTES)
-    return shown, sealer.seal(shown.encode(), context=_context(connection.org_id, connection.id, _HOOK_FIELD))
+def new_hook_secret(kind: str) -> str:
+    """A secret for webhooks, in the form that the sender takes.
+
+    GitLab's signing token is ``whsec_`` and 32 bytes in base64, and nothing else
+    (https://gitlab.com/gitlab-org/gitlab/-/merge_requests/231325); its secret token may be the same text.
+    """
+    if kind == "gitlab":
+        return STANDARD_PREFIX + base64.b64encode(secrets.token_bytes(HOOK_SECRET_BYTES)).decode()
+    return secrets.token_urlsafe(HOOK_SECRET_BYTES)
+
+
+def seal_hook_secret(sealer: Sealer, connection: Connection, secret: str) -> bytes:
+    """A secret for webhooks as kept."""
+    return sealer.seal(secret.encode(), context=_context(connection.org_id, connection.id, _HOOK_FIELD))
 
 
 def open_hook_secret(sealer: Sealer, connection: Connection, sealed: bytes) -> bytes:
