@@ -1,6 +1,7 @@
 """The process log of the orchestrator: structlog over the standard library, console for people, JSON elsewhere."""
 
 import logging
+import re
 import sys
 
 import structlog
@@ -8,6 +9,8 @@ import structlog
 from opsrail.plain import one_line, plain
 from opsrail.settings import LogSettings
 from opsrail_sdk.masking import mask_log
+
+_OURS = re.compile(r"^Traceback [^\0]*\nopsrail(?:_sdk)?\.[\w.]+: (?P<said>.+)\s*\Z")
 
 
 def configure(settings: LogSettings) -> None:
@@ -36,6 +39,7 @@ def configure(settings: LogSettings) -> None:
             ],
         )
     )
+    handler.addFilter(_plain_fault)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.INFO))
@@ -49,6 +53,16 @@ def rendering(*, console: bool) -> list[structlog.typing.Processor]:
         renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         return [structlog.processors.format_exc_info, mask_log, _tame, renderer]
     return [structlog.processors.format_exc_info, mask_log, structlog.processors.JSONRenderer()]
+
+
+def _plain_fault(record: logging.LogRecord) -> bool:
+    """A start that fails for a reason of ours, such as a key that is missing, is told in its own words.
+
+    uvicorn logs the traceback through every router's lifespan, which hides them.
+    """
+    if record.name == "uvicorn.error" and isinstance(record.msg, str) and (fault := _OURS.search(record.msg)):
+        record.msg, record.args = f"start failed: {fault['said']}", ()
+    return True
 
 
 def _tame(_logger: object, _method: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:

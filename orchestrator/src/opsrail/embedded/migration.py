@@ -22,8 +22,7 @@ async def migrate(url: str) -> None:
     """Bring the database at `url`, as SQLAlchemy writes it, up to date where it is not.
 
     Raises:
-        StartFailedError: it could not be migrated; the message holds what the process said.
-        psycopg.OperationalError: it cannot be reached.
+        StartFailedError: it cannot be reached or used, or could not be migrated; the message says why.
     """
     if await asyncio.to_thread(_up_to_date, url):
         return
@@ -74,6 +73,11 @@ class Migration:
 
 
 def _up_to_date(url: str) -> bool:
-    from opsrail.db.scripts import up_to_date  # noqa: PLC0415 - psycopg is loaded while the orchestrator is
+    from psycopg import Error  # noqa: PLC0415 - loaded while the orchestrator is
 
-    return up_to_date(url)
+    from opsrail.db.scripts import up_to_date  # noqa: PLC0415
+
+    try:
+        return up_to_date(url)
+    except Error as error:
+        raise StartFailedError(f"the database cannot be used: {error}") from error
