@@ -1,11 +1,14 @@
 """The start of an orchestrator does not pay for what only some requests need."""
 
+import json
+import os
 import subprocess
 import sys
 
 import pytest
 
 from opsrail import later
+from opsrail.app import create_app
 
 SELDOM = (
     "alembic",
@@ -35,3 +38,23 @@ async def test_the_rest_is_loaded_later(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(later, "PAUSE", later.PAUSE * 0)
     await later.load()
     assert set(later.MODULES) <= sys.modules.keys()
+
+
+def test_models_that_are_built_later_serve_the_same_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As ``embedded.serve`` loads the application, and without a warning."""
+    for name, url in {
+        "OPSRAIL_DATABASE_URL": "postgresql+psycopg://nobody@127.0.0.1/none",
+        "OPSRAIL_REDIS_URL": "redis://127.0.0.1",
+        "OPSRAIL_NATS_URL": "nats://127.0.0.1",
+    }.items():
+        monkeypatch.setenv(name, url)
+    code = (
+        "from opsrail_sdk import lean; lean.defer_models()\n"
+        "import json; from opsrail.app import create_app\n"
+        "print(json.dumps(create_app().openapi()))"
+    )
+    deferred = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], env=os.environ, capture_output=True, text=True, check=False
+    )
+    assert deferred.stderr == ""
+    assert json.loads(deferred.stdout) == json.loads(json.dumps(create_app().openapi()))

@@ -13,6 +13,7 @@ has one that is to be used sets ``PYDANTIC_DISABLE_PLUGINS`` to nothing.
 import gc
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -69,8 +70,11 @@ def defer_models() -> None:
     For a process that defines hundreds and uses a few of them before it serves.
     """
     from pydantic import BaseModel  # noqa: PLC0415 - not every process needs it
+    from pydantic.warnings import UnsupportedFieldAttributeWarning  # noqa: PLC0415
 
     BaseModel.model_config["defer_build"] = True
+    # FastAPI silences it while it makes a route's fields, which is now before they are built.
+    warnings.simplefilter("ignore", UnsupportedFieldAttributeWarning)
 
 
 def _importer() -> str:
