@@ -46,6 +46,7 @@ lint: setup-dev ## ruff, import contracts, dashboard lint
 .PHONY: types
 types: setup-dev ## mypy (strict), dashboard types
 	$(BIN)/mypy $(addprefix -p ,$(PACKAGES))
+	$(BIN)/mypy --exclude '^bench/agents/' bench
 	@if [ -f dashboard/package.json ]; then cd dashboard && $(WITH_NODE) npm run --silent typecheck; fi
 
 BENCHES = $(patsubst bench/%.py,%,$(shell grep -l '__name__ == "__main__"' bench/*.py 2>/dev/null))

@@ -46,7 +46,7 @@ def questions() -> list[Question]:
         {"repository": "acme/shop"},
         {"service": "svc-b", "environment": "staging", "tags": ["protected"]},
     )
-    claims = Claims(cost="12.5", blast_radius=3, ticket="OPS-1")  # type: ignore[arg-type, call-arg]
+    claims = Claims(cost="12.5", blast_radius=3, ticket="OPS-1")
     return [
         ask(
             asker=Asker(id="token:bench", kind="token", via="api", roles=with_implied(["operator", "team-7"])),

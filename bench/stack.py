@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def cold_start(data: Path) -> dict[str, float]:
         ready.append(time.monotonic() - began)
         stack.wait_agents(*AGENTS)
         with stack.client() as client:
-            wait_until(lambda client=client: _all_live(client), seconds=60, what="heartbeats of this life")
+            wait_until(partial(_all_live, client), seconds=60, what="heartbeats of this life")
         live.append(time.monotonic() - began)
         stack.stop()
     return {"ready": statistics.median(ready), "six live agents": statistics.median(live)}
@@ -142,7 +143,9 @@ async def _runs_of(client: httpx.AsyncClient, causes: set[str]) -> list[dict[str
         found: dict[str, dict[str, Any]] = {}
         cursor = None
         while True:
-            parameters = {"agent": "probe", "limit": 500} | ({"cursor": cursor} if cursor else {})
+            parameters: dict[str, str | int] = {"agent": "probe", "limit": 500}
+            if cursor:
+                parameters["cursor"] = cursor
             page = (await client.get("/v1/runs", params=parameters)).json()
             found |= {
                 run["cause"]: run for run in page["items"] if run["cause"] in causes and run["state"] in FINISHED
@@ -195,14 +198,15 @@ def main() -> None:
             stack.stop()
         with _probe_installed(Path(folder) / "site"):
             calm, busy, peak = reactions(data)
+    reaction_ms = {
+        "idle": {"p50": quantile(calm, 0.5), "p99": quantile(calm, 0.99)},
+        "half_of_peak": {"p50": quantile(busy, 0.5), "p99": quantile(busy, 0.99), "peak_hooks_per_s": peak},
+    }
     results = {
         "first_start_s": first_start,
         "cold_start_s": starts,
         "idle": idle,
-        "hook_to_agent_start_ms": {
-            "idle": {"p50": quantile(calm, 0.5), "p99": quantile(calm, 0.99)},
-            "half_of_peak": {"p50": quantile(busy, 0.5), "p99": quantile(busy, 0.99), "peak_hooks_per_s": peak},
-        },
+        "hook_to_agent_start_ms": reaction_ms,
     }
     table(
         "cold start, s",
@@ -212,7 +216,7 @@ def main() -> None:
     table("idle processes", idle)
     table(
         "hook to agent start, ms",
-        [{"load": name, **values} for name, values in results["hook_to_agent_start_ms"].items()],
+        [{"load": name, **values} for name, values in reaction_ms.items()],
     )
     report("stack", results)
 
