@@ -116,13 +116,15 @@ def test_agents(cli: Cli, stack: Stack) -> None:
     assert cli("agents", "show", "cd")["id"] == "cd"
     assert cli("agents", "permissions", "ci")["permissions"]
     assert cli("agents", "config", "ci")["config_schema"]["type"] == "object"
+    settings = stack.cli("agents", "config", "ci").stdout
+    assert ["artifact_max_files", "500", "default"] in [line.split()[:3] for line in settings.splitlines()]
     assert cli("agents", "disable", "cd")["state"] == "disabled"
     assert cli("agents", "enable", "cd", "--backlog", "skip")["enabled"] is True
     assert cli("agents", "upgrade", "cd")["version"]
     stack.wait_agents("cd")
     assert {line["file"] for line in cli.lines("agents", "logs", "ci", "-n", "3")}
     cli.refused("agents", "show", "nobody", says="unknown_agent")
-    cli.refused("agents", "config", "ci", "--set", "nonsense=1", says="invalid_config")
+    cli.refused("agents", "config", "ci", "--set", "nonsense=1", says="does not know: nonsense")
     cli.refused("agents", "logs", "nobody", says="no log of nobody")
     cli.refused("agents", "install", "nobody", says="unknown_module")
 

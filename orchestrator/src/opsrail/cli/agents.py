@@ -157,7 +157,24 @@ def config(
     if set_:
         values = {**current.get("config", {}), **read_pairs(set_, what="--set")}
         current = client.put(f"/agents/{agent}/config", {"config": values})
-    _print(current, json)
+    if json:
+        print_json(current)
+        return
+    given = current.get("config", {})
+    known = (current.get("config_schema") or {}).get("properties", {})
+    print_table(
+        ("setting", "value", "", "what"),
+        (
+            (
+                name,
+                given.get(name, schema.get("default")),
+                "" if name in given else "default",
+                schema.get("description"),
+            )
+            for name, schema in known.items()
+        ),
+        empty=f"{agent} has nothing to set",
+    )
 
 
 @app.command()
