@@ -110,6 +110,7 @@ def test_invoke_says_by_its_status_how_the_run_ended(cli: Cli, forge: Forge) -> 
 
 @pytest.mark.slow
 def test_agents(cli: Cli, stack: Stack) -> None:
+    stack.wait_agents("ci", "cd")
     listed = cli("agents", "list")
     assert {agent["id"] for agent in listed["agents"]} >= {"ci", "cd"}
     assert {offer["id"] for offer in listed["catalogue"]} >= {"ci", "cd"}
