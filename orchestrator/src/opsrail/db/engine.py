@@ -1,44 +1,40 @@
-"""The connection pool and the two kinds of transaction: of one organisation, or across all.
+"""The connection pools and the two kinds of transaction: of one organisation, or across all.
 
 Every session is one transaction, committed when its block ends well. The application's role owns no table
 and is no superuser, so row-level security holds for every statement that it can send.
 """
 
+import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import psycopg
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy import event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from opsrail.settings import DatabaseSettings
 
 APP_ROLE = "opsrail_app"
 WORKER_ROLE = "opsrail_worker"
+_SURE_SECONDS = 1.0
+"""How long after its last use a connection is believed to be alive."""
+_USED = "opsrail used at"
 
 
 class Database:
-    """Pool of one process.
+    """Pools of one process, one for each role.
 
     Use ``organisation`` for all that a caller asked for; ``across`` for loops that serve every organisation.
     """
 
     def __init__(self, settings: DatabaseSettings) -> None:
-        timeout = int(settings.statement_timeout.total_seconds() * 1000)
-        self.engine = create_async_engine(
-            settings.url.get_secret_value(),
-            pool_size=settings.pool_size,
-            max_overflow=settings.pool_overflow,
-            pool_timeout=5,
-            pool_pre_ping=True,
-            connect_args={
-                "options": f"-c role={APP_ROLE} -c statement_timeout={timeout} -c timezone=UTC",
-                "connect_timeout": 5,
-                "application_name": "opsrail",
-            },
-        )
+        self.engine, self._workers = _pool(settings, APP_ROLE), _pool(settings, WORKER_ROLE)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._wide_sessions = async_sessionmaker(self._workers, expire_on_commit=False)
 
     @asynccontextmanager
     async def organisation(self, org_id: uuid.UUID | str) -> AsyncIterator[AsyncSession]:
@@ -50,15 +46,13 @@ class Database:
     @asynccontextmanager
     async def across(self) -> AsyncIterator[AsyncSession]:
         """A transaction that sees every organisation; for workers and for looking a token up."""
-        async with self._sessions() as session, session.begin():
-            await session.execute(text(f"SET LOCAL ROLE {WORKER_ROLE}"))
+        async with self._wide_sessions() as session, session.begin():
             yield session
 
     @asynccontextmanager
     async def raw_across(self) -> AsyncIterator[psycopg.AsyncConnection]:
         """Like ``across``, as a bare psycopg connection in a transaction: for ``COPY`` and hand-tuned SQL."""
-        async with self.engine.connect() as pooled, pooled.begin():
-            await pooled.execute(text(f"SET LOCAL ROLE {WORKER_ROLE}"))
+        async with self._workers.connect() as pooled, pooled.begin():
             proxied = await pooled.get_raw_connection()
             driver = proxied.driver_connection
             assert isinstance(driver, psycopg.AsyncConnection)
@@ -71,3 +65,43 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+        await self._workers.dispose()
+
+
+def _pool(settings: DatabaseSettings, role: str) -> AsyncEngine:
+    timeout = int(settings.statement_timeout.total_seconds() * 1000)
+    engine = create_async_engine(
+        settings.url.get_secret_value(),
+        pool_size=settings.pool_size,
+        max_overflow=settings.pool_overflow,
+        pool_timeout=5,
+        pool_use_lifo=True,  # what was used last has its statements prepared and need not be asked whether it lives
+        connect_args={
+            "options": f"-c role={role} -c statement_timeout={timeout} -c timezone=UTC",
+            "connect_timeout": 5,
+            "application_name": "opsrail",
+        },
+    )
+    _ask_after_rest(engine)
+    return engine
+
+
+def _ask_after_rest(engine: AsyncEngine) -> None:
+    """Have a connection that was not used for a while prove that it is alive before it is used again.
+
+    SQLAlchemy's ``pool_pre_ping`` asks each time, a round trip for every transaction.
+    """
+    dialect = engine.sync_engine.dialect
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def used(_: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+        entry.info[_USED] = time.monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def ask(connection: DBAPIConnection, entry: ConnectionPoolEntry, _: object) -> None:
+        if time.monotonic() - entry.info.get(_USED, time.monotonic()) < _SURE_SECONDS:
+            return
+        try:
+            dialect.do_ping(connection)
+        except dialect.dbapi.Error as error:  # type: ignore[union-attr]  # a dialect of a live engine has its driver
+            raise DisconnectionError from error

@@ -8,6 +8,7 @@ Protocol: NATS ADR-13.
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
@@ -35,16 +36,22 @@ class ConsumerGone(Exception):
 class BatchPull:
     """An open pull; a context manager. Not to be shared by tasks."""
 
-    def __init__(self, bus: Bus, stream: str, consumer: str, messages: int, size: int) -> None:
+    def __init__(
+        self, bus: Bus, stream: str, consumer: str, *, messages: int, size: int, rest: timedelta = timedelta()
+    ) -> None:
         """
         Args:
             messages: most messages of one answer.
             size: most bytes of one answer, as long as no message alone is larger.
+            rest: pause after an answer that was not full, in which messages gather; the first message after a
+                quiet time waits for nobody.
         """
         self._bus = bus
         self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._messages = messages
         self._size = size
+        self._rest = rest.total_seconds()
+        self._resting = False
         self._outstanding = 0
         self._subscription: Subscription | None = None
         self._inbox = ""
@@ -77,6 +84,9 @@ class BatchPull:
         """
         if self._outstanding <= 0:
             await self._request()
+        if self._resting:
+            await asyncio.sleep(self._rest)
+            self._resting = False
         first = await self._receive(stop)
         if first is None:
             return []
@@ -86,6 +96,7 @@ class BatchPull:
             message = await self._subscription.next_msg(timeout=1)
             if self._noticed(message):
                 found.append(message)
+        self._resting = 0 < len(found) < self._messages and self._rest > 0
         return found
 
     async def _receive(self, stop: asyncio.Event) -> Msg | None:

@@ -26,6 +26,7 @@ log = structlog.get_logger()
 CONSUMER = "projector"
 BATCH_MESSAGES = 256
 BATCH_BYTES = 4 << 20
+REST = timedelta(milliseconds=50)
 YIELD_BYTES = 128 << 10
 """After reading this much, about a millisecond or two, the rest of the process gets a turn."""
 ACK_WAIT = timedelta(seconds=30)
@@ -66,7 +67,8 @@ class Projector:
             Exception: the database or the bus is away; nothing was acknowledged, and what was taken comes again.
         """
         await self._bus.js.add_consumer(subjects.EVENTS, consumer_config())
-        async with BatchPull(self._bus, subjects.EVENTS, CONSUMER, BATCH_MESSAGES, BATCH_BYTES) as pull:
+        limits = {"messages": BATCH_MESSAGES, "size": BATCH_BYTES}
+        async with BatchPull(self._bus, subjects.EVENTS, CONSUMER, **limits, rest=REST) as pull:
             taken: list[Msg] = []
             committing = asyncio.create_task(_nothing())
             try:

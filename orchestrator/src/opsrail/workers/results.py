@@ -32,6 +32,7 @@ log = structlog.get_logger()
 CONSUMER = "results"
 _BATCH = 500
 _BATCH_BYTES = 8 << 20
+_REST = timedelta(milliseconds=20)
 _ACK_WAIT = timedelta(seconds=10)
 """How long messages of a replica that died wait for another one."""
 _AGAIN = timedelta(seconds=1)
@@ -71,7 +72,8 @@ class Results:
             max_ack_pending=10 * _BATCH,
         )
         await self._bus.js.add_consumer(subjects.RUNS, config)
-        async with BatchPull(self._bus, subjects.RUNS, CONSUMER, messages=_BATCH, size=_BATCH_BYTES) as pull:
+        limits = {"messages": _BATCH, "size": _BATCH_BYTES}
+        async with BatchPull(self._bus, subjects.RUNS, CONSUMER, **limits, rest=_REST) as pull:
             while not stop.is_set():
                 if batch := await pull.next(stop):
                     await self._handle(batch)
