@@ -1,5 +1,6 @@
 """Folded notifications: every reader gets an event for each alert, and nothing else is taken for one."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -48,6 +49,16 @@ def test_details_are_kept_of_the_senders_that_have_them() -> None:
     (plain,), (detailed,) = unfolded([folded(alert)]), unfolded([folded(alert, sender="grafana")])
     assert "details" not in plain["data"]
     assert detailed["data"]["details"] == {"values": {"A": 1}}
+
+
+@pytest.mark.parametrize(
+    "numbers", [[], [0], range(300), [5, 70_000], range(65_530, 65_540), [-1], [-(1 << 40)], [1 << 50]]
+)
+@pytest.mark.parametrize("last", ["0000000000fe", "ffffffffff00", "ffffffffffff", "6c9f00000000"])
+def test_numbered_ids_are_the_deliverys_with_the_number_added(numbers: Sequence[int], last: str) -> None:
+    prefix = DELIVERY[:24]
+    expected = [f"{prefix}{(int(last, 16) + 1 + number) % (1 << 48):012x}" for number in numbers]
+    assert numbered_ids(prefix + last, numbers) == expected
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,8 @@ def test_a_signature_of_another_body(forge: Forge) -> None:
 def test_a_stale_signature(client: httpx.Client, minutes: int) -> None:
     connection = connect(client, "gitlab", f"gitlab-{uuid.uuid4().hex[:8]}")
     body, message, moment = b'{"object_kind": "note"}', str(uuid.uuid4()), str(int(time.time()) + 60 * minutes)
-    proof = hmac.new(connection["secret"].encode(), f"{message}.{moment}.".encode() + body, hashlib.sha256).digest()
+    key = base64.b64decode(connection["secret"].removeprefix("whsec_"))
+    proof = hmac.new(key, f"{message}.{moment}.".encode() + body, hashlib.sha256).digest()
     headers = {
         "Content-Type": "application/json",
         "X-Gitlab-Event": "Note Hook",

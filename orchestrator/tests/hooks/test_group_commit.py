@@ -22,6 +22,7 @@ class HeldPublisher:
         self.arrived = asyncio.Event()
         self.fault: Exception | None = None
         self.sent: list[tuple[str, list[int]]] = []
+        self.patience: list[timedelta] = []
 
     async def publish(
         self,
@@ -34,6 +35,7 @@ class HeldPublisher:
     ) -> None:
         assert len(body) <= self.max_payload
         self.arrived.set()
+        self.patience.append(patience)
         await self.gate.wait()
         if self.fault:
             raise self.fault
@@ -127,3 +129,16 @@ async def test_a_sender_that_gives_up_takes_nobody_along() -> None:
         publisher.gate.set()
         await patient
     assert publisher.sent == [(f"opsrail.{ORG}.event.a.v1", [1, 2])]
+
+
+async def test_nobody_waits_longer_because_others_waited_before() -> None:
+    publisher = HeldPublisher()
+    async with running(publisher) as commit:
+        first = commit.submit(ORG, [("a.v1", b"1")])
+        await publisher.arrived.wait()
+        second = commit.submit(ORG, [("a.v1", b"2")])
+        await asyncio.sleep(0.2)
+        publisher.gate.set()
+        await asyncio.gather(first, second)
+    early, late = publisher.patience
+    assert late <= early - timedelta(seconds=0.15)

@@ -6,6 +6,7 @@ acknowledgement of every message that holds one of its events.
 """
 
 import asyncio
+import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,9 @@ _HEADERS = {"Content-Type": BATCH_CONTENT_TYPE}
 _HEADERS_ROOM = 4096
 """Bytes of a message left for the headers, which count towards the server's limit."""
 
+
+LAST_CHANCE = timedelta(milliseconds=500)
+"""How long a message is tried whose requests have waited for others as long as anybody should."""
 
 _subject = lru_cache(4096)(subjects.event)
 
@@ -63,6 +67,12 @@ class _Message:
     size: int = 2
     waiters: list[_Waiter] = field(default_factory=list)
     message_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    since: float = field(default_factory=time.monotonic)
+
+    def body(self) -> bytes:
+        """The batch; its bytes are copied once."""
+        first, *rest = self.events
+        return b"".join((b"[", first, *(part for event in rest for part in (b",", event)), b"]"))
 
 
 class GroupCommit:
@@ -74,7 +84,7 @@ class GroupCommit:
         """
         Args:
             max_pending: bytes that may wait; beyond it ``submit`` refuses.
-            patience: how long a message is tried before its requests are told that the bus is away.
+            patience: how long requests wait before they are told that the bus is away.
             max_in_flight: rounds of messages on their way at the same time.
         """
         self._publisher = publisher
@@ -166,10 +176,10 @@ class GroupCommit:
         try:
             await self._publisher.publish(
                 message.subject,
-                b"[" + b",".join(message.events) + b"]",
+                message.body(),
                 message_id=message.message_id,
                 headers=_HEADERS,
-                patience=self._patience,
+                patience=max(self._patience - timedelta(seconds=time.monotonic() - message.since), LAST_CHANCE),
             )
         except Exception as error:  # noqa: BLE001 (whatever it is, the waiting requests have to hear of it)
             metrics.PUBLISH_FAILURES.inc()
