@@ -29,6 +29,8 @@ AGENTS = ("ci", "cd", "iac", "monitoring", "cloud", "finops")
 PROBES = 300
 WARM_UP = 20
 PROBES_PER_SECOND = 20
+IDLE_PROBES_PER_SECOND = 5
+"""So far apart that each has the stack to itself."""
 STARTS = 5
 SETTLE_SECONDS = 10
 FINISHED = {"succeeded", "failed", "timed_out", "cancelled", "interrupted"}
@@ -89,7 +91,7 @@ def _name(process: psutil.Process) -> str:
     return "supervisor" if " up" in line else process.name()
 
 
-async def latency(stack: Stack, connection: dict[str, Any], probes: int) -> list[float]:
+async def latency(stack: Stack, connection: dict[str, Any], probes: int, per_second: float) -> list[float]:
     """Milliseconds from sending a hook to the start of its run, one hook after the other at a steady rate."""
     sent: dict[str, float] = {}
     async with httpx.AsyncClient(
@@ -114,7 +116,7 @@ async def latency(stack: Stack, connection: dict[str, Any], probes: int) -> list
         tasks = []
         for number in range(probes):
             tasks.append(asyncio.create_task(probe(number)))
-            await asyncio.sleep(1 / PROBES_PER_SECOND)
+            await asyncio.sleep(1 / per_second)
         await asyncio.gather(*tasks)
         runs = await _runs_of(client, set(sent))
     return sorted((datetime.fromisoformat(run["started_at"]).timestamp() - sent[run["cause"]]) * 1000 for run in runs)
@@ -128,11 +130,12 @@ def reactions(data: Path) -> tuple[list[float], list[float], float]:
         with stack.client() as client:
             body = {"kind": "cloudevents", "name": "bench", "settings": {}, "secrets": {}}
             connection = client.post("/v1/connections", json=body).raise_for_status().json()
-        asyncio.run(latency(stack, connection, WARM_UP))
-        calm = asyncio.run(latency(stack, connection, PROBES))
+        asyncio.run(latency(stack, connection, WARM_UP, PROBES_PER_SECOND))
+        calm = asyncio.run(latency(stack, connection, PROBES, IDLE_PROBES_PER_SECOND))
         peak = Load(stack.url, connection).peak()
         with Load(stack.url, connection).steady(peak / 2):
-            busy = asyncio.run(latency(stack, connection, PROBES))
+            time.sleep(SETTLE_SECONDS)  # what the peak left behind is none of the steady load's
+            busy = asyncio.run(latency(stack, connection, PROBES, PROBES_PER_SECOND))
     finally:
         stack.stop()
     return calm, busy, peak

@@ -33,6 +33,7 @@ class AnnouncingServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
+        gc.freeze()  # routes, caches and workers stay for good too
         if self.started:
             os.write(self._ready_fd, b"1")
         os.close(self._ready_fd)
