@@ -4,10 +4,11 @@ https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protoc
 
 ``type``, ``source``, ``subject`` and ``data`` stay the sender's. The event's id becomes ours, derived from the
 sender's ``source`` and ``id``, so that it is unique however the sender counts; theirs is kept as the extension
-``senderid``.
+``senderid``. What only the platform can know is not taken from a sender.
 """
 
 import base64
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -19,6 +20,9 @@ from opsrail_sdk.contracts.cloudevent import BATCH_CONTENT_TYPE, CONTENT_TYPE, C
 
 _PLATFORM = ("orgid", "connectionid")
 """Extensions that a sender may not set."""
+_OUR_TYPE = re.compile(r"io\.opsrail\.(agent|approval|audit|request|run|subscription)\.")
+_OUR_SOURCE = re.compile(r"/(opsrail|agents)(/|$)")
+"""What listeners take for the platform's or an agent's own word."""
 
 
 def normalise(delivery: Delivery) -> Normalised:
@@ -70,6 +74,9 @@ def _checked(raw: Any, position: int, connection_id: str) -> Event:
         raise NotUnderstood(f"event {position}: {place}: {first['msg']}") from error
     except ValueError as error:
         raise TooDeep(f"event {position} is nested too deeply") from error
+    for ours, name in ((_OUR_TYPE, "type"), (_OUR_SOURCE, "source")):
+        if ours.match(event[name]):
+            raise NotUnderstood(f"event {position}: {name} {event[name][:80]} is kept for the platform's own events")
     for name in _PLATFORM:
         event.pop(name, None)
     event["senderid"] = event["id"]
