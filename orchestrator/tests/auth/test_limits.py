@@ -52,6 +52,20 @@ async def test_guesses_are_slowed_down_more_and_more(redis: Redis) -> None:
     await redis.aclose()
 
 
+async def test_what_was_right_does_not_count_for_those_who_share_the_address(redis: Redis) -> None:
+    guesses = Guesses(redis)
+    address = [Subject("login-address", "office", 2)]
+    for _ in range(10):
+        await guesses.admit(address)
+        await guesses.take_back(address)
+    for _ in range(3):
+        await guesses.admit(address)
+    await guesses.take_back([Subject("login-address", "nobody", 2)])
+    with pytest.raises(TooMany):
+        await guesses.admit(address)
+    await redis.aclose()
+
+
 async def test_the_wait_is_bounded(redis: Redis) -> None:
     guesses = Guesses(redis)
     subject = Subject("login", "a", -60)

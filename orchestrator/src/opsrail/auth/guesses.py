@@ -1,9 +1,10 @@
 """Slows down whoever guesses passwords, keys and tokens. Kept in Redis, in the process while Redis is away.
 
 After a few free tries each further one makes the next wait, twice as long each time up to a minute; a quarter of an
-hour without a try forgets. A try is counted before it is checked, so that many at once gain nothing, and a success
-forgets its own. Nobody is locked out for good: waits are bounded, and an account under attack from elsewhere does
-not wait at an address it has lately logged in from (see ``login``).
+hour without a try forgets. A try is counted before it is checked, so that many at once gain nothing. A success takes
+its own back: every try for the account at this address, and itself where others share the address, as an office does.
+Nobody is locked out for good: waits are bounded, and an account under attack from elsewhere does not wait at an
+address it has lately logged in from (see ``login``).
 """
 
 import hashlib
@@ -43,6 +44,12 @@ end
 return 0
 """
 
+_TAKE_BACK = """
+for _, key in ipairs(KEYS) do
+  if tonumber(redis.call('GET', key) or '0') > 0 then redis.call('DECR', key) end
+end
+"""
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -63,6 +70,7 @@ class Guesses:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._script = redis.register_script(_ADMIT)
+        self._taking_back = redis.register_script(_TAKE_BACK)
         self._tries: dict[str, tuple[int, float, float]] = {}
         """Per key: tries, when they are forgotten, until when to wait; monotonic seconds."""
 
@@ -86,6 +94,16 @@ class Guesses:
             await self._redis.delete(*keys)
         except (RedisError, OSError, TimeoutError):
             log.debug("guesses.not_forgotten")
+
+    async def take_back(self, subjects: Sequence[Subject]) -> None:
+        """A try was right: it does not count, what was wrong before goes on counting."""
+        for subject in subjects:
+            if (kept := self._tries.get(subject.key)) and kept[0] > 0:
+                self._tries[subject.key] = (kept[0] - 1, *kept[1:])
+        try:
+            await self._taking_back(keys=[subject.key for subject in subjects])
+        except (RedisError, OSError, TimeoutError):
+            log.debug("guesses.not_taken_back")
 
     async def _wait(self, subjects: Sequence[Subject]) -> float:
         keys = [subject.key for subject in subjects]

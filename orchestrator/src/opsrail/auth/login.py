@@ -60,6 +60,7 @@ async def prove(container: Container, attempt: Attempt) -> User:
         await _note_failure(container, user, attempt)
         raise Unauthenticated("the e-mail address or the password is wrong", code="login_rejected")
     await container.guesses.forget([at_address])
+    await container.guesses.take_back([one for one in counted if one is not at_address])
     if container.passwords.outdated(kept):
         renewed = await container.passwords.hash(attempt.password)
         async with container.database.across() as session:
