@@ -1,24 +1,13 @@
 """A bus with empty streams, and a way to put events on it."""
 
 import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
-import pytest
 
-from opsrail.settings import Settings
-from opsrail_sdk.bus import Bus, ensure_streams
+from opsrail_sdk.bus import Bus
 
 ORG = "0190a5c6-0000-7000-8000-00000000000a"
-
-
-@pytest.fixture
-async def bus(settings: Settings) -> AsyncIterator[Bus]:
-    bus = await Bus.connect(settings.nats.url.get_secret_value(), name="test")
-    await ensure_streams(bus.js, replicas=1)
-    yield bus
-    await bus.close()
 
 
 def event(number: int, **attributes: Any) -> dict[str, Any]:

@@ -19,8 +19,7 @@ from opsrail.hooks.ports import HookConnection
 from opsrail.hooks.protocol import HookProtocol
 from opsrail.hooks.service import Intake
 from opsrail.hooks.settings import HookSettings
-from opsrail.settings import Settings
-from opsrail_sdk.bus import Bus, ensure_streams
+from opsrail_sdk.bus import Bus
 
 RECEIVED = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 CONNECTION = "5b0e6f0e-5d0a-4c0e-9a51-0d6f6a5f3c11"
@@ -45,14 +44,6 @@ class Connections:
 
     def at_hand(self, connection_id: str) -> HookConnection | None:
         return self.known.get(connection_id)
-
-
-@pytest.fixture
-async def bus(settings: Settings) -> AsyncIterator[Bus]:
-    bus = await Bus.connect(settings.nats.url.get_secret_value(), name="test")
-    await ensure_streams(bus.js, replicas=1)
-    yield bus
-    await bus.close()
 
 
 @pytest.fixture

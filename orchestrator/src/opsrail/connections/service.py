@@ -108,9 +108,10 @@ async def rotate(
 
 def _hook_secret(sealer: Sealer, connection: Connection, given: SecretStr | None) -> tuple[bytes, str | None]:
     """Sealed; and as it is to be shown, where nobody knows it yet."""
-    made = None if given else vault.new_hook_secret(connection.kind)
-    secret = given.get_secret_value() if given else str(made)
-    return vault.seal_hook_secret(sealer, connection, secret), made
+    if given:
+        return vault.seal_hook_secret(sealer, connection, given.get_secret_value()), None
+    made = vault.new_hook_secret(connection.kind)
+    return vault.seal_hook_secret(sealer, connection, made), made
 
 
 async def check_references(resolver: Resolver, org_id: uuid.UUID, given: Given) -> None:

@@ -5,12 +5,11 @@ import secrets
 import uuid
 
 from opsrail.connections.models import Connection
+from opsrail.hooks.signatures import STANDARD_PREFIX
 from opsrail.sealing import Sealer
 from opsrail.secrets.references import Reference, parse
 
 HOOK_SECRET_BYTES = 32
-STANDARD_PREFIX = "whsec_"
-"""Before the key of a Standard Webhooks secret: https://www.standardwebhooks.com/"""
 _HOOK_FIELD = "hook_secret"
 
 

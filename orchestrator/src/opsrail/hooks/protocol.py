@@ -134,9 +134,9 @@ class HookProtocol(HttpToolsProtocol):
         failed = on_disk.exception() is not None
         if not failed:
             metrics.accepted(accepted.kind, len(accepted.events))
+        if not failed or self.transport.is_closing():
             self._reading = None
         if self.transport.is_closing():
-            self._reading = None
             return
         if failed:
             self._refuse(accepted.kind)

@@ -15,7 +15,8 @@ from functools import lru_cache
 TOLERANCE = timedelta(minutes=5)
 """How far a signed timestamp may lie from our clock, as Standard Webhooks recommends."""
 
-_STANDARD_PREFIX = "whsec_"
+STANDARD_PREFIX = "whsec_"
+"""Before the key of a Standard Webhooks secret: https://www.standardwebhooks.com/"""
 _MAX_SIGNATURES = 16
 
 Headers = Mapping[str, str]
@@ -74,10 +75,10 @@ def standard_signature(message_id: str, timestamp: str, body: bytes, secret: byt
 
 def _standard_key(secret: bytes) -> bytes:
     """``whsec_`` secrets hold their key in base64; any other secret is the key."""
-    if not secret.startswith(_STANDARD_PREFIX.encode()):
+    if not secret.startswith(STANDARD_PREFIX.encode()):
         return secret
     try:
-        return base64.b64decode(secret[len(_STANDARD_PREFIX) :], validate=True)
+        return base64.b64decode(secret[len(STANDARD_PREFIX) :], validate=True)
     except binascii.Error:
         return secret
 

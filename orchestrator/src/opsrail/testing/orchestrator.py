@@ -26,6 +26,7 @@ from opsrail.db import migrate
 from opsrail.db.engine import Database
 from opsrail.embedded.servers import Endpoints
 from opsrail.settings import DatabaseSettings, NatsSettings, RedisSettings, Settings
+from opsrail_sdk.bus import Bus, ensure_streams
 
 _TEMPLATE = "opsrail_template"
 
@@ -59,6 +60,15 @@ def settings(endpoints: Endpoints, database_name: str, tmp_path: Path) -> Settin
         redis=RedisSettings(url=SecretStr(endpoints.redis_url)),
         nats=NatsSettings(url=SecretStr(endpoints.nats_url)),
     )
+
+
+@pytest.fixture
+async def bus(settings: Settings) -> AsyncIterator[Bus]:
+    """A bus with its streams, for tests that need no orchestrator."""
+    bus = await Bus.connect(settings.nats.url.get_secret_value(), name="test")
+    await ensure_streams(bus.js, replicas=1)
+    yield bus
+    await bus.close()
 
 
 @pytest.fixture

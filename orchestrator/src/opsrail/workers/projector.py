@@ -67,8 +67,9 @@ class Projector:
             Exception: the database or the bus is away; nothing was acknowledged, and what was taken comes again.
         """
         await self._bus.js.add_consumer(subjects.EVENTS, consumer_config())
-        limits = {"messages": BATCH_MESSAGES, "size": BATCH_BYTES}
-        async with BatchPull(self._bus, subjects.EVENTS, CONSUMER, **limits, rest=REST) as pull:
+        async with BatchPull(
+            self._bus, subjects.EVENTS, CONSUMER, messages=BATCH_MESSAGES, size=BATCH_BYTES, rest=REST
+        ) as pull:
             taken: list[Msg] = []
             committing = asyncio.create_task(_nothing())
             try:

@@ -72,8 +72,9 @@ class Results:
             max_ack_pending=10 * _BATCH,
         )
         await self._bus.js.add_consumer(subjects.RUNS, config)
-        limits = {"messages": _BATCH, "size": _BATCH_BYTES}
-        async with BatchPull(self._bus, subjects.RUNS, CONSUMER, **limits, rest=_REST) as pull:
+        async with BatchPull(
+            self._bus, subjects.RUNS, CONSUMER, messages=_BATCH, size=_BATCH_BYTES, rest=_REST
+        ) as pull:
             while not stop.is_set():
                 if batch := await pull.next(stop):
                     await self._handle(batch)
