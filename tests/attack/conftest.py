@@ -62,8 +62,9 @@ class Target:
     async def refused(self, answer: httpx.Response, status: int, code: str) -> Any:
         """The answer is this refusal, and it is in the audit trail; the entry."""
         assert (answer.status_code, answer.json().get("code")) == (status, code), answer.text
+        ident = answer.headers["x-correlation-id"]
         entry = await self.entry(
-            "correlation_id = :ident AND outcome = 'denied'", ident=answer.headers["x-correlation-id"]
+            "(correlation_id = :ident OR detail->'correlation_ids' ? :ident) AND outcome = 'denied'", ident=ident
         )
         assert re.search(rf"\b{code}\b", entry.reason), entry.reason
         return entry

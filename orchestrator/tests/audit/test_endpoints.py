@@ -44,6 +44,18 @@ async def test_the_list_is_filtered_and_paged(client: httpx.AsyncClient) -> None
     assert (await client.get("/v1/audit", params={"until": "2020-01-01T00:00:00Z"})).json()["items"] == []
 
 
+async def test_a_refused_request_is_found_among_those_that_were_alike(
+    orchestrator: Orchestrator, client: httpx.AsyncClient
+) -> None:
+    for n in range(60):
+        refused = Entry(actor="user:u", verb="x.refused", target="t", outcome="denied", correlation_id=f"r{n}")
+        orchestrator.container.refusals.note(orchestrator.org_id, refused)
+    await orchestrator.container.refusals.close()
+    for wanted, count in (("r0", 1), ("r1", 1), ("r49", 1), ("r50", 0), ("r", 0)):
+        found = (await client.get("/v1/audit", params={"correlation_id": wanted})).json()["items"]
+        assert [item["detail"]["count"] for item in found] == [60] * count, wanted
+
+
 @pytest.mark.usefixtures("sealed")
 async def test_an_export_verifies_with_the_published_keys(client: httpx.AsyncClient) -> None:
     answer = await client.get("/v1/audit/export")

@@ -129,6 +129,6 @@ async def test_an_entry_carries_the_correlation_of_its_request(orchestrator: Orc
             )
         ).all()
     assert [tuple(row) for row in rows] == [
-        (INSTANCE, "route:x", "c0", {"count": 5}),
+        (INSTANCE, "route:x", "c0", {"count": 5, "correlation_ids": ["c1", "c2", "c3", "c4"]}),
         (orchestrator.org_id, "route:y", None, {}),
     ]

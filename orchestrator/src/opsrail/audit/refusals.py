@@ -1,13 +1,16 @@
 """Refused requests on their way into the audit trail: noted without waiting, written in batches.
 
 Refusals are what an attacker can make by the thousand, so they cost the request nothing, and those that are alike
-within a batch become one entry with a count. Held in ``container.refusals``; noted wherever a request is turned away.
+within a batch become one entry with a count and the correlation ids of the others. Held in ``container.refusals``;
+noted wherever a request is turned away.
 """
 
 import asyncio
 import uuid
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import structlog
 from prometheus_client import Counter
@@ -22,6 +25,8 @@ log = structlog.get_logger()
 GATHER_SECONDS = 0.25
 MOST_HELD = 5000
 """Unlike refusals held while the database is away or busy; of those beyond only the number is told."""
+MOST_NAMED = 50
+"""Requests that one entry for many names; of those beyond only the number is told."""
 _AWAY_SECONDS = 2.0
 
 REFUSALS = Counter("opsrail_audit_refusals_total", "Refusals noted for the audit trail", ["verb"])
@@ -32,8 +37,15 @@ _Key = tuple[uuid.UUID, str, str, str, str]
 
 @dataclass
 class _Noted:
+    """The first of the refusals that are alike, how many there are, and the requests of the others."""
+
     entry: Entry
     count: int
+    others: list[str]
+
+    def add(self, count: int, requests: Iterable[str | None]) -> None:
+        self.count += count
+        self.others += islice(filter(None, requests), max(0, MOST_NAMED - 1 - len(self.others)))
 
 
 class Refusals:
@@ -51,15 +63,15 @@ class Refusals:
         """Take a refusal down without waiting; ``None`` is the chain of the instance."""
         REFUSALS.labels(entry.verb).inc()
         key = (org_id or INSTANCE, entry.actor, entry.verb, entry.target, entry.reason)
+        correlation = entry.correlation_id or structlog.contextvars.get_contextvars().get("correlation_id")
         known = self._noted.get(key)
         if known is not None:
-            known.count += 1
+            known.add(1, [correlation])
         elif len(self._noted) >= MOST_HELD:
             self._beyond += 1
             UNWRITTEN.inc()
         else:
-            correlation = entry.correlation_id or structlog.contextvars.get_contextvars().get("correlation_id")
-            self._noted[key] = _Noted(replace(entry, correlation_id=correlation), 1)
+            self._noted[key] = _Noted(replace(entry, correlation_id=correlation), 1, [])
         self._wanted.set()
 
     def start(self) -> None:
@@ -111,14 +123,15 @@ class Refusals:
         for key, item in noted.items():
             later = self._noted.pop(key, None)
             if later is not None:
-                item.count += later.count
+                item.add(later.count, [later.entry.correlation_id, *later.others])
         self._noted = noted | self._noted
 
 
 def _counted(item: _Noted) -> Entry:
     if item.count == 1:
         return item.entry
-    return replace(item.entry, detail={**item.entry.detail, "count": item.count})
+    others = {"correlation_ids": item.others} if item.others else {}
+    return replace(item.entry, detail={**item.entry.detail, "count": item.count, **others})
 
 
 def _left_out(count: int) -> Entry:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, text, tuple_
+from sqlalchemy import ColumnElement, and_, func, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from opsrail.audit.models import AuditCheckpoint, AuditEntry
@@ -40,11 +40,12 @@ async def page(session: AsyncSession, filters: Filters, request: PageRequest) ->
         (AuditEntry.actor, filters.actor),
         (AuditEntry.target, filters.target),
         (AuditEntry.outcome, filters.outcome),
-        (AuditEntry.correlation_id, filters.correlation_id),
         (AuditEntry.decision_id, filters.decision_id),
     ):
         if value is not None:
             statement = statement.where(column == value)
+    if filters.correlation_id is not None:
+        statement = statement.where(_of_request(filters.correlation_id))
     if filters.since is not None:
         statement = statement.where(AuditEntry.at >= filters.since)
     if filters.until is not None:
@@ -53,6 +54,15 @@ async def page(session: AsyncSession, filters: Filters, request: PageRequest) ->
         ident = int(request.after.id) if request.after.id.isascii() and request.after.id.isdigit() else 0
         statement = statement.where(tuple_(AuditEntry.at, AuditEntry.id) < (request.after.at, ident))
     return (await session.scalars(statement.limit(request.limit + 1))).all()
+
+
+def _of_request(correlation: str) -> ColumnElement[bool]:
+    """The request's own entries, and those that tell of it with others that were alike (``refusals``)."""
+    alike = text("detail ? 'correlation_ids'")  # as the partial index has it
+    return or_(
+        AuditEntry.correlation_id == correlation,
+        and_(alike, AuditEntry.detail.contains({"correlation_ids": [correlation]})),
+    )
 
 
 async def stretches(session: AsyncSession, org_id: uuid.UUID, *, after: int) -> AsyncIterator[Sequence[Any]]:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from opsrail.embedded.child import StartFailedError
+
 if TYPE_CHECKING:
     from opsrail.embedded.servers import Servers
 
@@ -38,5 +40,8 @@ async def mend_for_ever(servers: "Servers", *, period: timedelta = PERIOD) -> No
             told = True
         if free >= ROOM:
             log.warning("bus_restarted", problem=problem)
-            await servers.restart("nats")
+            try:
+                await servers.restart("nats")
+            except StartFailedError as error:
+                log.warning("bus_did_not_start", problem=str(error))  # whoever keeps it alive tries again
             await asyncio.sleep(PAUSE.total_seconds())

@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from datetime import timedelta
+from http.client import HTTPException
 from pathlib import Path
 
 import structlog
@@ -178,7 +179,7 @@ def _write_error(monitor_url: str) -> str | None:
         with error:
             said = error.read().decode(errors="replace")
         return said if "write error" in said else None
-    except OSError:
+    except (OSError, HTTPException):
         return None
 
 
