@@ -128,7 +128,7 @@ async def test_a_watch_begins_with_everything_however_busy_the_process(bus: Bus)
 
 
 async def test_a_watch_of_what_is_empty_says_so(bus: Bus) -> None:
-    async with asyncio.timeout(5), aclosing(bus.kv.watch(subjects.SPECS_BUCKET)) as states:
+    async with asyncio.timeout(30), aclosing(bus.kv.watch(subjects.SPECS_BUCKET)) as states:
         assert await anext(states) == {}
         await bus.kv.put(subjects.SPECS_BUCKET, "o.a", b"1")
         assert await anext(states) == {"o.a": b"1"}

@@ -21,7 +21,7 @@ async def harness(nats_server: NatsServer) -> AsyncIterator[AgentHarness]:
 
 
 async def ask(harness: AgentHarness, subject: str) -> dict[str, Any]:
-    reply = await harness.orchestration.bus.nc.request(subject, timeout=5)
+    reply = await harness.orchestration.bus.nc.request(subject, timeout=30)
     answer = orjson.loads(reply.data)
     assert isinstance(answer, dict)
     return answer

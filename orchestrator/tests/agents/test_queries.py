@@ -161,7 +161,7 @@ async def test_core_opens_a_connection_for_the_bearer_of_a_token_alone(
             subjects.query(str(orchestrator.org_id), "core", "connection"),
             orjson.dumps({"connection": wanted, "agent": who}),
             headers={CAPABILITY_HEADER: capability} if capability else None,
-            timeout=5,
+            timeout=30,
         )
         code = (reply.headers or {}).get("Nats-Service-Error-Code")
         return code, orjson.loads(reply.data or b"{}")

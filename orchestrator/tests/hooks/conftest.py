@@ -52,7 +52,7 @@ async def intake_app(bus: Bus) -> AsyncIterator[HookedApp]:
     app = HookedApp()
     problem.install(app)
     limits = HookSettings(
-        max_body=4096, max_forge=1 << 20, max_batch=200_000, bus_patience=timedelta(milliseconds=500)
+        max_body=4096, max_forge=1 << 20, max_batch=200_000, bus_patience=timedelta(seconds=3)
     )
     async with Intake.running(Connections(), bus, limits) as intake:
         app.state.intake = intake

@@ -95,7 +95,7 @@ def publisher() -> HeldPublisher:
 @pytest.fixture
 async def app(publisher: HeldPublisher) -> AsyncIterator[NotingApp]:
     app = NotingApp()
-    limits = HookSettings(max_body=4096, max_batch=4 << 20, bus_patience=timedelta(milliseconds=500))
+    limits = HookSettings(max_body=4096, max_batch=4 << 20, bus_patience=timedelta(seconds=3))
     async with Intake.running(Connections(), publisher, limits) as intake:
         app.state.intake = intake
         yield app
