@@ -264,9 +264,41 @@ async def test_the_operator_decides_which_runners_there_are(
 
 
 async def test_the_whole_pipeline_has_a_time_limit(ctx: Any, git_server: GitServer, repository: Repository) -> None:
-    commit = repository.commit({".opsrail/ci.yaml": "timeout: 1s\nsteps: [{name: a, run: sleep 60}]"})
-    with pytest.raises(PermanentError, match="the pipeline took longer than 0:00:01"):
+    text = """\
+timeout: 2s
+parallel: 1
+matrix: {part: [a, b]}
+steps:
+  - {name: first, run: echo kept > report.txt}
+  - {name: slow, run: sleep 60}
+  - {name: last, run: 'true', when: {status: always}}
+artifacts:
+  - {paths: [report.txt], when: always}
+"""
+    commit = repository.commit({".opsrail/ci.yaml": text})
+    with pytest.raises(PermanentError, match="slow failed: the pipeline took longer than 0:00:02") as failure:
         await run_pipeline(ctx, pushed(git_server, repository, commit))
+    assert failure.value.code == "pipeline_failed"
+    steps = [(step["step"], step["outcome"]) for step in failure.value.detail["steps"]]
+    assert steps == [
+        *(("first", "success"), ("slow", "failure"), ("last", "skipped")),
+        *(("first", "failure"), ("slow", "skipped"), ("last", "skipped")),
+    ]
+    assert [item["name"] for item in failure.value.detail["artifacts"]] == ["part=a/report.txt"]
+    finished = [event for event in ctx.types() if "taskrun.finished" in event]
+    assert len(finished) == 2
+
+
+async def test_symbolic_links_are_told_of_and_not_kept(
+    ctx: Any, git_server: GitServer, repository: Repository
+) -> None:
+    text = (
+        "steps: [{name: a, run: 'mkdir out; touch out/b; ln -s b out/l; ln -s . out/m'}]\nartifacts: [{paths: out}]\n"
+    )
+    commit = repository.commit({".opsrail/ci.yaml": text})
+    result = await run_pipeline(ctx, pushed(git_server, repository, commit))
+    assert [artifact.name for artifact in result.artifacts] == ["out/b"]
+    assert "artifact out: symbolic links are not kept: out/l and 1 more" in ctx.text
 
 
 async def test_path_filters_look_at_what_the_push_changed(

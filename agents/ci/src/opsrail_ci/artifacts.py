@@ -29,10 +29,12 @@ class Kept:
     stored: ArtifactStored
 
 
-def find(workspace: Path, patterns: list[str]) -> list[str]:
-    """Relative paths of regular files that fit the patterns, sorted. Symbolic links are not followed."""
+def find(workspace: Path, patterns: list[str]) -> tuple[list[str], list[str]]:
+    """Relative paths that fit the patterns, sorted: regular files, and symbolic links, which are not followed."""
     spec = pathspec.GitIgnoreSpec.from_lines(patterns)
-    return sorted(path for path in _files(workspace) if spec.match_file(path))
+    found = sorted(path for path in _files(workspace) if spec.match_file(path))
+    links = [path for path in found if (workspace / path).is_symlink()]
+    return [path for path in found if path not in set(links)], links
 
 
 async def keep(
@@ -46,8 +48,11 @@ async def keep(
     Raises:
         PermanentError: required files are missing, there are too many, or the store cannot take them.
     """
-    paths = await asyncio.to_thread(find, workspace, list(artifact.paths))
     wanted = ", ".join(artifact.paths)
+    paths, links = await asyncio.to_thread(find, workspace, list(artifact.paths))
+    if links:
+        more = f" and {len(links) - 1} more" if len(links) > 1 else ""
+        ctx.line(f"artifact {wanted}: symbolic links are not kept: {links[0]}{more}", stream="system")
     if not paths:
         if artifact.required:
             raise PermanentError(f"no file fits the artifact {wanted}", code="pipeline_failed")
@@ -95,9 +100,9 @@ def _files(workspace: Path) -> Iterator[str]:
         base = Path(folder)
         if base == workspace and ".git" in folders:
             folders.remove(".git")
-        for name in names:
+        for name in (*names, *folders):
             path = base / name
-            if path.is_file() and not path.is_symlink():
+            if path.is_symlink() or path.is_file():
                 yield path.relative_to(workspace).as_posix()
 
 

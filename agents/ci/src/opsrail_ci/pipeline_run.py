@@ -196,7 +196,7 @@ class PipelineRun:
 
     async def _keep(self, pipeline: Pipeline, done: Sequence[JobResult]) -> list[KeptArtifact]:
         stored: list[ArtifactStored] = []
-        for job in done:
+        for job in filter(lambda job: job.began, done):
             prefix = f"{job.job.name.replace(' ', '-')}/" if len(done) > 1 else ""
             for artifact in pipeline.artifacts:
                 if artifact.when != "always" and (artifact.when == "success") != job.ok:

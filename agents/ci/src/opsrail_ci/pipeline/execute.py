@@ -17,7 +17,6 @@ from opsrail_ci.pipeline.plan import Job
 from opsrail_ci.runners.base import Exit, Runner, Script, Stream
 from opsrail_ci.secrets import Granted, for_step
 from opsrail_sdk.context import ActionContext
-from opsrail_sdk.errors import PermanentError
 
 StepOutcome = Literal["success", "failure", "ignored", "skipped"]
 
@@ -35,11 +34,14 @@ class StepResult(BaseModel):
 
 @dataclass
 class JobResult:
-    """A job that ended: where its workspace is, and how its steps went."""
+    """How a job goes: where its workspace is, once it began, and how its steps ended."""
 
     job: Job
     workspace: Path
+    began: bool = False
     steps: list[StepResult] = field(default_factory=list)
+    step_began: float | None = None
+    """Of the step that runs, by the monotonic clock."""
 
     @property
     def ok(self) -> bool:
@@ -58,36 +60,40 @@ class Executor:
     """Async context manager that starts the job's services and gives the name of their network, or ``None``."""
 
     async def run(self, jobs: Sequence[Job], source: Path, *, parallel: int, limit: timedelta) -> list[JobResult]:
-        """Every job to its end, in the order of ``jobs``.
+        """Every job to its end, in the order of ``jobs``; what is not done after ``limit`` is ended and has failed.
 
         Raises:
-            PermanentError: the whole took longer than ``limit``, or a step could not be started.
+            opsrail_sdk.errors.PermanentError: a step could not be started.
         """
         slots = asyncio.Semaphore(parallel)
         progress = _Progress(self.ctx, sum(len(job.steps) for job in jobs))
 
-        async def one(job: Job, number: int) -> JobResult:
+        alone = len(jobs) == 1
+        results = [JobResult(job, source if alone else _beside(source, number)) for number, job in enumerate(jobs)]
+
+        async def one(result: JobResult) -> None:
             async with slots:
-                workspace = source
-                if len(jobs) > 1:
-                    workspace = source.with_name(f"{source.name}-{number}")
-                    await asyncio.to_thread(shutil.copytree, source, workspace, symlinks=True)
-                return await self._job(job, workspace, progress, alone=len(jobs) == 1)
+                if not alone:
+                    await asyncio.to_thread(shutil.copytree, source, result.workspace, symlinks=True)
+                await self._job(result, progress, alone=alone)
 
         try:
             async with asyncio.timeout(limit.total_seconds()) as clock:
-                return await _all([one(job, number) for number, job in enumerate(jobs)])
+                await _all([one(result) for result in results])
         except TimeoutError:
             if not clock.expired():
                 raise
-            raise PermanentError(f"the pipeline took longer than {limit}", code="pipeline_failed") from None
+            for result in results:
+                await self._cut_off(result, f"the pipeline took longer than {limit}")
+        return results
 
-    async def _job(self, job: Job, workspace: Path, progress: "_Progress", *, alone: bool) -> JobResult:
-        result = JobResult(job, workspace)
+    async def _job(self, result: JobResult, progress: "_Progress", *, alone: bool) -> None:
+        job, workspace = result.job, result.workspace
+        result.began = True
         home = self.ctx.workdir / f"home-{workspace.name}"
         home.mkdir(parents=True, exist_ok=True)
         async with self.network(job) as network:
-            place = _Place(job, workspace, home, network)
+            place = _Place(result, home, network)
             for step in job.steps:
                 label = step.name if alone else f"{job.name} / {step.name}"
                 wanted = step.when.status
@@ -97,16 +103,27 @@ class Executor:
                 else:
                     result.steps.append(await self._step(place, step, label))
                 await progress.advance(label)
-        return result
+
+    async def _cut_off(self, result: JobResult, reason: str) -> None:
+        """Give the steps that did not end their results: the first of them failed, the rest were skipped."""
+        job = result.job
+        for number, step in enumerate(job.steps[len(result.steps) :]):
+            ended = StepResult(
+                job=job.name, step=step.name, outcome="skipped" if number else "failure", reason=reason
+            )
+            if number == 0 and result.step_began is not None:
+                ended.seconds = round(time.monotonic() - result.step_began, 3)
+                await self._finished(ended)
+            result.steps.append(ended)
 
     async def _step(self, place: "_Place", step: Step, label: str) -> StepResult:
-        job = place.job
+        job, workspace = place.result.job, place.result.workspace
         await self.ctx.emit(self.emitter.taskrun("started", job.name, step.name))
         secrets = for_step(step, self.secrets)
         script = Script(
             name=step.name,
             text=step.run,
-            workspace=place.workspace,
+            workspace=workspace,
             home=place.home,
             timeout=step.timeout,
             directory=step.directory,
@@ -120,16 +137,20 @@ class Executor:
             self.ctx.line(text, stream=stream, step=label)
 
         output(f"on {step.image or 'the host'}", "system")
-        began = time.monotonic()
+        place.result.step_began = began = time.monotonic()
         end = await self.runner(step).run(script, output)
         result = _judge(job, step, end, time.monotonic() - began)
         if result.reason:
             output(result.reason, "system")
+        place.result.step_began = None
+        await self._finished(result)
+        return result
+
+    async def _finished(self, result: StepResult) -> None:
         outcome = "success" if result.outcome == "success" else "failure"
         await self.ctx.emit(
-            self.emitter.taskrun("finished", job.name, step.name, outcome=outcome, errors=result.reason)
+            self.emitter.taskrun("finished", result.job, result.step, outcome=outcome, errors=result.reason)
         )
-        return result
 
 
 def _judge(job: Job, step: Step, end: Exit, seconds: float) -> StepResult:
@@ -144,8 +165,7 @@ def _judge(job: Job, step: Step, end: Exit, seconds: float) -> StepResult:
 class _Place:
     """Where a job's steps run."""
 
-    job: Job
-    workspace: Path
+    result: JobResult
     home: Path
     network: str | None
 
@@ -161,11 +181,15 @@ class _Progress:
         await self.ctx.progress(self.done / max(self.total, 1), label)
 
 
-async def _all(jobs: Sequence[Coroutine[Any, Any, JobResult]]) -> list[JobResult]:
+def _beside(source: Path, number: int) -> Path:
+    return source.with_name(f"{source.name}-{number}")
+
+
+async def _all(jobs: Sequence[Coroutine[Any, Any, None]]) -> None:
     """Like ``gather``, but a failure ends the others before it is raised."""
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(job) for job in jobs]
+            for job in jobs:
+                group.create_task(job)
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
-    return [task.result() for task in tasks]
