@@ -51,9 +51,7 @@ async def intake_app(bus: Bus) -> AsyncIterator[HookedApp]:
     """An application that takes hooks and knows nothing else."""
     app = HookedApp()
     problem.install(app)
-    limits = HookSettings(
-        max_body=4096, max_forge=1 << 20, max_batch=200_000, bus_patience=timedelta(seconds=3)
-    )
+    limits = HookSettings(max_body=4096, max_forge=1 << 20, max_batch=200_000, bus_patience=timedelta(seconds=3))
     async with Intake.running(Connections(), bus, limits) as intake:
         app.state.intake = intake
         yield app
