@@ -1,5 +1,8 @@
 """What every answer has: correlation id, limits, problem documents; health; a body that is too large."""
 
+import base64
+import json
+
 import httpx
 import pytest
 
@@ -30,6 +33,25 @@ async def test_an_unknown_route_is_a_problem_document(client: httpx.AsyncClient)
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["correlation_id"]
+
+
+@pytest.mark.parametrize("ident", ["x", "-1", "\N{SUPERSCRIPT TWO}", "0" * 40, "\0"])
+@pytest.mark.parametrize("at", ["2026-11-21T00:00:00Z", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+async def test_a_cursor_of_another_list_breaks_none(
+    orchestrator: Orchestrator, client: httpx.AsyncClient, at: str, ident: str
+) -> None:
+    cursor = base64.urlsafe_b64encode(json.dumps([at, ident]).encode()).decode()
+    paged = [
+        path
+        for path, operations in orchestrator.app.openapi()["paths"].items()
+        if "{" not in path and any(one["name"] == "cursor" for one in operations.get("get", {}).get("parameters", []))
+    ]
+    assert {"/v1/runs", "/v1/events", "/v1/members", "/v1/audit"} <= set(paged)
+    for path in paged:
+        answer = await client.get(path, params={"cursor": cursor})
+        assert answer.status_code in {200, 400, 403, 422}, (path, answer.text)
+    told = await client.get("/v1/runs", params={"cursor": cursor})
+    assert (told.status_code, told.json()["code"]) == (400, "bad_cursor")
 
 
 @pytest.mark.parametrize("declared", [True, False])

@@ -30,9 +30,11 @@ def folded(*alerts: Any, sender: str = "alertmanager", **shared: str) -> list[An
 
 def test_a_message_may_hold_events_and_folded_notifications() -> None:
     bare: dict[str, Any] = {"labels": {}, "startsAt": "tomorrow"}
-    events = decode_batch(orjson.dumps([PLAIN, folded(ALERT, bare)]))
-    assert [event.id for event in events] == ["1", *numbered_ids(DELIVERY, [0, 2])]
-    _, hot, nameless = events
+    late: dict[str, Any] = {"labels": {}, "startsAt": "9999-12-31T23:59:59-14:00"}
+    events = decode_batch(orjson.dumps([PLAIN, folded(ALERT, bare, late)]))
+    assert [event.id for event in events] == ["1", *numbered_ids(DELIVERY, [0, 2, 4])]
+    _, hot, nameless, beyond = events
+    assert beyond.to_dict()["time"] == "2026-11-21T12:00:00Z"
     assert (hot.orgid, hot.correlationid, hot.source, hot.subject) == ("o", DELIVERY, "http://am.test", "f00d")
     assert hot.to_dict()["time"] == hot.data["starts_at"] == "2026-11-21T10:00:00Z"
     assert (nameless.to_dict()["time"], nameless.data["name"]) == ("2026-11-21T12:00:00Z", "alert")

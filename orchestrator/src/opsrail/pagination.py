@@ -2,17 +2,22 @@
 
 import base64
 import binascii
+import re
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar
 
 import orjson
 from fastapi import Depends, Query
-from pydantic import BaseModel
+from pydantic import AfterValidator, AwareDatetime, BaseModel
 
 from opsrail.errors import BadRequest, FieldError
+from opsrail_sdk.contracts.cloudevent import in_utc_calendar
+
+Moment = Annotated[AwareDatetime, AfterValidator(in_utc_calendar)]
+"""A time that a list is narrowed by."""
 
 Item = TypeVar("Item")
 Row = TypeVar("Row")
@@ -47,11 +52,38 @@ class Cursor:
             moment = datetime.fromisoformat(at)
             if moment.tzinfo is None or not isinstance(ident, str):
                 raise ValueError("not a cursor")
-        except (ValueError, TypeError, binascii.Error) as error:
-            raise BadRequest(
-                "the cursor is not one that we gave", code="bad_cursor", errors=[FieldError("cursor", "malformed")]
-            ) from error
-        return cls(moment, ident)
+            return cls(moment.astimezone(UTC), ident)
+        except (ValueError, TypeError, OverflowError, binascii.Error) as error:
+            raise _malformed() from error
+
+    @property
+    def uuid(self) -> uuid.UUID:
+        """The id, of a list whose rows have UUIDs.
+
+        Raises:
+            BadRequest: it is a cursor of another list.
+        """
+        ident = uuid_or_none(self.id)
+        if ident is None:
+            raise _malformed()
+        return ident
+
+    @property
+    def number(self) -> int:
+        """The id, of a list whose rows are numbered.
+
+        Raises:
+            BadRequest: it is a cursor of another list.
+        """
+        if not re.fullmatch("[0-9]{1,18}", self.id):
+            raise _malformed()
+        return int(self.id)
+
+
+def _malformed() -> BadRequest:
+    return BadRequest(
+        "the cursor is not one that this list gave", code="bad_cursor", errors=[FieldError("cursor", "malformed")]
+    )
 
 
 @dataclass(frozen=True)

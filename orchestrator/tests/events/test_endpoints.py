@@ -69,6 +69,19 @@ async def test_filters_and_pages(client: httpx.AsyncClient) -> None:
         assert len(items) == expected, parameters
 
 
+BEYOND = ("9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00")
+"""Times that are in the years 1 to 9999 where they are said to be, but not in UTC, so that PostgreSQL shows them
+in years that Python does not know."""
+
+
+@pytest.mark.parametrize("time", BEYOND)
+async def test_a_time_that_could_not_be_read_again_is_refused(client: httpx.AsyncClient, time: str) -> None:
+    answer = await client.post("/v1/events", json=event(1, time=time), headers={"content-type": CONTENT_TYPE})
+    assert (answer.status_code, answer.json()["code"]) == (422, "not_understood")
+    answer = await client.get("/v1/events", params={"since": time})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[1]", b'{"specversion":"1.0"}'])
 async def test_what_is_no_cloudevent_is_refused(client: httpx.AsyncClient, body: bytes) -> None:
     answer = await client.post("/v1/events", content=body, headers={"content-type": CONTENT_TYPE})

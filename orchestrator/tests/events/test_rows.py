@@ -56,6 +56,8 @@ def test_nul_becomes_the_replacement_character() -> None:
         EVENT | {"source": None},
         EVENT | {"time": "soon"},
         EVENT | {"time": "2026-11-21T01:02:03"},
+        EVENT | {"time": "9999-12-31T23:59:59-14:00"},
+        EVENT | {"time": "0001-01-01T00:00:00+14:00"},
         EVENT | {"subject": {"a": 1}},
         EVENT | {"source": "s" * 3000},
         EVENT | {"correlationid": "ü" * 1500},

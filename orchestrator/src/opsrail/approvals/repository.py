@@ -11,7 +11,7 @@ from sqlalchemy import Select, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from opsrail.approvals.models import Approval, ApprovalState, Vote
-from opsrail.pagination import PageRequest, uuid_or_none
+from opsrail.pagination import PageRequest
 from opsrail.policy.models import Decision
 from opsrail.runs.models import Run
 
@@ -68,7 +68,7 @@ async def page(session: AsyncSession, request: PageRequest, wanted: ApprovalFilt
     if wanted.run_id:
         statement = statement.where(Approval.run_id == wanted.run_id)
     if request.after:
-        after = (request.after.at, uuid_or_none(request.after.id))
+        after = (request.after.at, request.after.uuid)
         statement = statement.where(tuple_(Approval.created_at, Approval.id) < after)
     return await _shown(session, statement.limit(request.limit + 1))
 

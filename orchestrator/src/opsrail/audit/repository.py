@@ -51,8 +51,7 @@ async def page(session: AsyncSession, filters: Filters, request: PageRequest) ->
     if filters.until is not None:
         statement = statement.where(AuditEntry.at < filters.until)
     if request.after is not None:
-        ident = int(request.after.id) if request.after.id.isascii() and request.after.id.isdigit() else 0
-        statement = statement.where(tuple_(AuditEntry.at, AuditEntry.id) < (request.after.at, ident))
+        statement = statement.where(tuple_(AuditEntry.at, AuditEntry.id) < (request.after.at, request.after.number))
     return (await session.scalars(statement.limit(request.limit + 1))).all()
 
 

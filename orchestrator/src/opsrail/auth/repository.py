@@ -169,5 +169,5 @@ async def _page(
     session: AsyncSession, statement: Select[Any], table: type[Token] | type[Machine], page: PageRequest
 ) -> list[Any]:
     if page.after:
-        statement = statement.where(tuple_(table.created_at, table.id) < (page.after.at, uuid.UUID(page.after.id)))
+        statement = statement.where(tuple_(table.created_at, table.id) < (page.after.at, page.after.uuid))
     return list((await session.scalars(statement.limit(page.limit + 1))).all())

@@ -86,7 +86,7 @@ async def mine(session: AsyncSession, current: BrowserSession, page: PageRequest
     """Living sessions that were opened by the same kind of proof as ``current``, newest first."""
     statement = select(BrowserSession).where(*_alike(current), BrowserSession.expires_at > func.now())
     if page.after:
-        after = (page.after.at, uuid.UUID(page.after.id))
+        after = (page.after.at, page.after.uuid)
         statement = statement.where(tuple_(BrowserSession.created_at, BrowserSession.id) < after)
     ordered = statement.order_by(BrowserSession.created_at.desc(), BrowserSession.id.desc())
     return list((await session.scalars(ordered.limit(page.limit + 1))).all())

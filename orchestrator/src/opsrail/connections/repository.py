@@ -28,7 +28,7 @@ async def page(session: AsyncSession, request: PageRequest, kind: str | None) ->
     if kind:
         statement = statement.where(Connection.kind == kind)
     if request.after:
-        after = (request.after.at, uuid_or_none(request.after.id))
+        after = (request.after.at, request.after.uuid)
         statement = statement.where(tuple_(Connection.created_at, Connection.id) < after)
     return list((await session.scalars(statement.limit(request.limit + 1))).all())
 

@@ -4,7 +4,6 @@ import hashlib
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, status
-from pydantic import AwareDatetime
 
 from opsrail.audit.trail import Entry, record
 from opsrail.auth.dependencies import Reader, Services, Transaction, Writer
@@ -13,7 +12,7 @@ from opsrail.events import repository, service
 from opsrail.events.models import Event
 from opsrail.events.schemas import EventView, Published
 from opsrail.idempotency import IdempotentRoute
-from opsrail.pagination import Cursor, Page, Paging
+from opsrail.pagination import Cursor, Moment, Page, Paging
 from opsrail.problem import COMMON_RESPONSES
 from opsrail_sdk.contracts.cloudevent import BATCH_CONTENT_TYPE, CONTENT_TYPE, CloudEvent
 
@@ -45,7 +44,7 @@ async def list_events(  # noqa: PLR0917 (query parameters, passed by name)
     subject: Annotated[str | None, _EXACT] = None,
     correlation_id: Annotated[str | None, _EXACT] = None,
     connection_id: Annotated[str | None, _EXACT] = None,
-    since: Annotated[AwareDatetime | None, _SINCE] = None,
+    since: Annotated[Moment | None, _SINCE] = None,
 ) -> Page[EventView]:
     """Events, newest first by time of receipt."""
     filters = repository.Filters(type, source, subject, correlation_id, connection_id, since)

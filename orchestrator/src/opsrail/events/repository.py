@@ -46,7 +46,7 @@ async def list_events(session: AsyncSession, filters: Filters, page: PageRequest
     if page.after is not None:
         # The day beside the exact position lets PostgreSQL leave later partitions out.
         statement = statement.where(
-            Event.received_on <= page.after.at.astimezone(UTC).date(),
+            Event.received_on <= page.after.at.date(),
             tuple_(Event.received_at, Event.id) < (page.after.at, page.after.id),
         )
     return (await session.scalars(statement.limit(page.limit + 1))).all()

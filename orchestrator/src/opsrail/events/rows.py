@@ -13,6 +13,7 @@ from uuid import UUID
 import orjson
 
 from opsrail_sdk.contracts.alerts import unfolded
+from opsrail_sdk.contracts.cloudevent import in_utc_calendar
 
 COLUMNS = (
     "org_id",
@@ -146,7 +147,7 @@ def _row(org: str, event: Any, stamp: tuple[str, str], message: Message, positio
     _check_length(correlation)
     received_on, received_at = stamp
     time = take("time", None)
-    if time is not None and datetime.fromisoformat(time).tzinfo is None:
+    if time is not None and in_utc_calendar(datetime.fromisoformat(time)).tzinfo is None:
         raise ValueError("time has no zone")
     attributes = [
         ident,

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from opsrail.guards.models import Guard, KillSwitch
-from opsrail.pagination import PageRequest, uuid_or_none
+from opsrail.pagination import PageRequest
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ async def page(session: AsyncSession, request: PageRequest, kind: str | None) ->
     if kind:
         statement = statement.where(Guard.kind == kind)
     if request.after:
-        after = (request.after.at, uuid_or_none(request.after.id))
+        after = (request.after.at, request.after.uuid)
         statement = statement.where(tuple_(Guard.created_at, Guard.id) < after)
     return (await session.scalars(statement.limit(request.limit + 1))).all()
 

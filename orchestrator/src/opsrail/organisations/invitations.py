@@ -66,7 +66,7 @@ async def page(session: AsyncSession, wanted: PageRequest) -> list[Invitation]:
         Invitation.accepted_at.is_(None), Invitation.revoked_at.is_(None), Invitation.expires_at > func.now()
     )
     if wanted.after:
-        after = (wanted.after.at, uuid.UUID(wanted.after.id))
+        after = (wanted.after.at, wanted.after.uuid)
         statement = statement.where(tuple_(Invitation.created_at, Invitation.id) < after)
     ordered = statement.order_by(Invitation.created_at.desc(), Invitation.id.desc())
     return list((await session.scalars(ordered.limit(wanted.limit + 1))).all())

@@ -26,7 +26,7 @@ async def page(session: AsyncSession, wanted: PageRequest) -> list[Found]:
     """Members, the newest first."""
     statement = select(Membership, User).join(User, User.id == Membership.user_id)
     if wanted.after:
-        after = (wanted.after.at, uuid.UUID(wanted.after.id))
+        after = (wanted.after.at, wanted.after.uuid)
         statement = statement.where(tuple_(Membership.created_at, Membership.user_id) < after)
     ordered = statement.order_by(Membership.created_at.desc(), Membership.user_id.desc())
     return list((await session.execute(ordered.limit(wanted.limit + 1))).all())

@@ -1,6 +1,5 @@
 """All SQL about policy sets, activations and decisions, but for what the gate reads (``situation``)."""
 
-import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from sqlalchemy import func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from opsrail.pagination import PageRequest, uuid_or_none
+from opsrail.pagination import PageRequest
 from opsrail.policy.models import Decision, PolicyActivation, PolicySetRow
 
 _LOCK = 0x706F6C69
@@ -46,9 +45,7 @@ async def list_decisions(session: AsyncSession, page: PageRequest, wanted: Decis
         if value is not None:
             statement = statement.where(getattr(Decision, name) == value)
     if page.after:
-        statement = statement.where(
-            tuple_(Decision.created_at, Decision.id) < (page.after.at, uuid_or_none(page.after.id))
-        )
+        statement = statement.where(tuple_(Decision.created_at, Decision.id) < (page.after.at, page.after.uuid))
     return (await session.scalars(statement.limit(page.limit + 1))).all()
 
 
@@ -83,7 +80,7 @@ async def get_set(session: AsyncSession, org_id: uuid.UUID, version: int) -> Pol
 async def list_sets(session: AsyncSession, page: PageRequest) -> Sequence[PolicySetRow]:
     statement = select(PolicySetRow).order_by(PolicySetRow.created_at.desc(), PolicySetRow.version.desc())
     if page.after:
-        after = (page.after.at, int(page.after.id) if re.fullmatch("[0-9]{1,9}", page.after.id) else 0)
+        after = (page.after.at, page.after.number)
         statement = statement.where(tuple_(PolicySetRow.created_at, PolicySetRow.version) < after)
     return (await session.scalars(statement.limit(page.limit + 1))).all()
 

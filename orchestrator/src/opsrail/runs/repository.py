@@ -106,7 +106,7 @@ async def list_runs(session: AsyncSession, page: PageRequest, wanted: RunFilter)
         if value is not None:
             statement = statement.where(getattr(Run, name) == value)
     if page.after:
-        statement = statement.where(tuple_(Run.created_at, Run.id) < (page.after.at, uuid.UUID(page.after.id)))
+        statement = statement.where(tuple_(Run.created_at, Run.id) < (page.after.at, page.after.uuid))
     return (await session.scalars(statement.limit(page.limit + 1))).all()
 
 

@@ -8,7 +8,7 @@ each alert in the notification, and the alerts as they came. Ingress folds. Ever
 
 import hashlib
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -148,6 +148,8 @@ def _moment(value: Any) -> str | None:
     if not isinstance(value, str) or value.startswith("0001-"):
         return None
     try:
-        return value if datetime.fromisoformat(value).tzinfo is not None and value[10] == "T" else None
-    except ValueError:
+        moment = datetime.fromisoformat(value)
+        moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
+    return value if moment.tzinfo is not None and value[10] == "T" else None

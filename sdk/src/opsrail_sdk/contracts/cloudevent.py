@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import orjson
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 
 from opsrail_sdk.contracts.alerts import unfolded
 
@@ -18,6 +18,20 @@ BATCH_CONTENT_TYPE = "application/cloudevents-batch+json"
 CONTENT_TYPE = "application/cloudevents+json"
 
 NonEmpty = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
+
+
+def in_utc_calendar(moment: datetime) -> datetime:
+    """``moment`` as it is, where UTC too has it in the years 1 to 9999: an offset can move it out of them.
+
+    Raises:
+        ValueError: it is out of them, where nobody could read it again.
+    """
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("in UTC it is out of the years 1 to 9999") from None
+    return moment
+
 
 NAMESPACE = uuid.UUID("6f1a3c52-7d0b-5f57-9a53-0b1c6f2d9a11")
 """Namespace of the ids that we derive, so that the same cause always gives the same event id."""
@@ -44,7 +58,7 @@ class CloudEvent(BaseModel):
     source: NonEmpty
     type: NonEmpty
     subject: NonEmpty | None = None
-    time: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
+    time: Annotated[AwareDatetime, AfterValidator(in_utc_calendar)] = Field(default_factory=lambda: datetime.now(UTC))
     datacontenttype: str | None = None
     dataschema: str | None = None
     data: Any = None
