@@ -25,7 +25,7 @@ from opsrail.durable import service
 from opsrail.durable.context import FlowContext, StepContext
 from opsrail.durable.engine import Flows
 from opsrail.durable.flows import Flow, Registry, flow
-from opsrail.embedded.servers import Endpoints
+from opsrail.embedded.addresses import Endpoints
 from opsrail.settings import DatabaseSettings
 from opsrail.stream.hints import Hints
 from opsrail.testing.servers import RunningServers

@@ -27,7 +27,8 @@ import uvloop
 from bench.ingest_apps import CONNECTION, NATS_URL, SECRET
 from bench.ingest_projector import Databases, measure_projector
 from bench.lib import Answered, Missing, Shot, program, report, server, signed_shot, table, wait_for, wrk
-from opsrail.embedded.servers import External, Servers
+from opsrail.embedded.addresses import External
+from opsrail.embedded.servers import Servers
 from opsrail_sdk.bus import Bus, ensure_streams
 from opsrail_sdk.contracts import subjects
 

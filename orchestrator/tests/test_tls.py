@@ -18,9 +18,9 @@ from sqlalchemy.exc import OperationalError
 
 from opsrail import certificates
 from opsrail.db.engine import Database
+from opsrail.embedded.addresses import Endpoints
 from opsrail.embedded.nats import binary
 from opsrail.embedded.ports import LOOPBACK, ask, free_port, until
-from opsrail.embedded.servers import Endpoints
 from opsrail.settings import DatabaseSettings, Settings
 from opsrail.testing.stack import Stack
 from opsrail.tls import TlsSettings, database_url, redis_options

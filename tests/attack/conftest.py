@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from sqlalchemy import create_engine, make_url, text
 
 from opsrail.app import create_app
-from opsrail.embedded.servers import Endpoints
+from opsrail.embedded.addresses import Endpoints
 from opsrail.settings import DatabaseSettings, NatsSettings, RedisSettings, Settings
 from opsrail.testing.orchestrator import Orchestrator, empty_bus
 

@@ -1,6 +1,6 @@
 """Errors that callers of the API see. ``problem`` renders them; ``code`` is stable, ``detail`` is for people."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,14 @@ class FieldError:
 
     field: str
     message: str
+
+
+def field_errors(found: Iterable[Mapping[str, Any]], *prefix: str) -> list[FieldError]:
+    """What pydantic found (``ValidationError.errors()``), each below ``prefix``; never the values."""
+    return [
+        FieldError(".".join((*prefix, *map(str, item["loc"]))), item["msg"].removeprefix("Value error, "))
+        for item in found
+    ]
 
 
 class OrchestratorError(Exception):

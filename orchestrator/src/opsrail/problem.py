@@ -11,7 +11,7 @@ from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 
 from opsrail.audit import requests
-from opsrail.errors import BadRequest, FieldError, Invalid, OrchestratorError, Unavailable
+from opsrail.errors import BadRequest, Invalid, OrchestratorError, Unavailable, field_errors
 from opsrail_sdk.masking import hide
 
 log = structlog.get_logger()
@@ -96,11 +96,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _validation(request: Request, error: RequestValidationError) -> JSONResponse:
-        fields = [
-            FieldError(".".join(str(part) for part in item["loc"]), item["msg"].removeprefix("Value error, "))
-            for item in error.errors()
-        ]
-        return render(request, Invalid("the request does not fit its schema", errors=fields))
+        return render(request, Invalid("the request does not fit its schema", errors=field_errors(error.errors())))
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:

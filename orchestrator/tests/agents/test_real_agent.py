@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from opsrail.agents import catalogue
-from opsrail.embedded.servers import Endpoints
+from opsrail.embedded.addresses import Endpoints
 from opsrail.testing.orchestrator import Orchestrator
 
 BILL = (

@@ -11,7 +11,7 @@ from opsrail.audit.settings import AuditSettings
 from opsrail.audit.signatory import Signatory
 from opsrail.audit.trail import Entry, record_all
 from opsrail.db.engine import Database
-from opsrail.embedded.servers import Endpoints
+from opsrail.embedded.addresses import Endpoints
 from opsrail.sealing import Sealer
 from opsrail_sdk.bus import Bus
 from opsrail_sdk.streams import ensure_streams

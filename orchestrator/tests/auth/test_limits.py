@@ -6,8 +6,8 @@ from redis.asyncio import Redis
 
 from opsrail.auth.guesses import LONGEST_WAIT, Guesses, Subject
 from opsrail.auth.login import FREE_TRIES
+from opsrail.embedded.addresses import Endpoints
 from opsrail.embedded.ports import free_port
-from opsrail.embedded.servers import Endpoints
 from opsrail.errors import TooMany
 from opsrail.ratelimit import Counted, RateLimiter
 from opsrail.settings import Settings

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from opsrail.db import migrate, scripts
 from opsrail.db.engine import Database
-from opsrail.embedded.servers import Endpoints
+from opsrail.embedded.addresses import Endpoints
 from opsrail.testing.orchestrator import _admin, _named
 
 TABLES = """

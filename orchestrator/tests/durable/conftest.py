@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import make_url, text
 
 from opsrail.db.engine import Database
-from opsrail.embedded.servers import Endpoints
+from opsrail.embedded.addresses import Endpoints
 from opsrail.settings import Settings
 from opsrail.stream.hints import Hints
 from opsrail.testing import flow_samples

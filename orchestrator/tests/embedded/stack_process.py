@@ -4,7 +4,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from opsrail.embedded.servers import External
+from opsrail.embedded.addresses import External
 from opsrail.embedded.supervisor import Options
 from opsrail.embedded.up import up
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from opsrail.embedded.addresses import Endpoints
 from opsrail.embedded.agent_host import AgentHost
 from opsrail.embedded.bus_users import SharedLogin
 from opsrail.embedded.folder import DataFolder
-from opsrail.embedded.servers import Endpoints
 from opsrail.testing.orchestrator import empty_bus
 from opsrail_sdk.bus import Bus
 from opsrail_sdk.contracts import subjects

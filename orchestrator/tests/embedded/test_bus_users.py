@@ -14,8 +14,9 @@ import orjson
 import pytest
 from nats.aio.msg import Msg
 
+from opsrail.embedded.addresses import Endpoints, External
 from opsrail.embedded.bus_users import BusUsers
-from opsrail.embedded.servers import Endpoints, External, Servers
+from opsrail.embedded.servers import Servers
 from opsrail_ci.agent import agent as ci
 from opsrail_sdk.bus import Bus, consumer_config_for_actions, consumer_config_for_events, ensure_streams
 from opsrail_sdk.contracts import subjects

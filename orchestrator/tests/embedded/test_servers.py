@@ -10,9 +10,10 @@ import psycopg
 import pytest
 import redis.asyncio as redis
 
+from opsrail.embedded.addresses import Endpoints, External
 from opsrail.embedded.child import State
 from opsrail.embedded.folder import FolderInUseError
-from opsrail.embedded.servers import Endpoints, External, Servers
+from opsrail.embedded.servers import Servers
 
 
 def plain(url: str) -> str:

@@ -13,7 +13,7 @@ import orjson
 from pydantic import ValidationError
 
 from opsrail import json_schema
-from opsrail.errors import FieldError, Invalid
+from opsrail.errors import FieldError, Invalid, field_errors
 from opsrail_sdk.contracts.manifest import CONTRACT_VERSION, Manifest
 
 PATIENCE_SECONDS = 30.0
@@ -84,10 +84,7 @@ def parse(document: Any) -> Manifest:
         raise Invalid(
             "this is not a manifest",
             code="manifest_invalid",
-            errors=[
-                FieldError(".".join(("manifest", *map(str, item["loc"]))), item["msg"])
-                for item in error.errors(include_url=False)
-            ],
+            errors=field_errors(error.errors(), "manifest"),
         ) from error
     faults = [
         FieldError(f"manifest.{name}", fault)

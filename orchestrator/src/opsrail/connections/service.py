@@ -13,7 +13,7 @@ from opsrail.connections import repository, vault
 from opsrail.connections.kinds import KINDS, Kind
 from opsrail.connections.models import Connection
 from opsrail.connections.schemas import ConnectionCreate, ConnectionPatch
-from opsrail.errors import Conflict, FieldError, Invalid, NotFound
+from opsrail.errors import Conflict, FieldError, Invalid, NotFound, field_errors
 from opsrail.sealing import Sealer
 from opsrail.secrets.keyring import Keyring
 from opsrail.secrets.resolver import Resolver
@@ -175,10 +175,7 @@ async def checked_settings(kind: Kind, given: dict[str, Any], *, allow_private: 
         raise Invalid(
             f"the settings do not fit the kind `{kind.name}`",
             code="invalid_settings",
-            errors=[
-                FieldError(".".join(("settings", *map(str, item["loc"]))), item["msg"].removeprefix("Value error, "))
-                for item in error.errors(include_url=False)
-            ],
+            errors=field_errors(error.errors(), "settings"),
         ) from error
     await _check_addresses(kind, settings, allow_private=allow_private)
     return settings

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from opsrail.embedded.bus_log import BusLog
     from opsrail_sdk.login import Login
 
-__all__ = ["Endpoints", "External", "Server", "Servers"]
-
 START_ATTEMPTS = 3
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from opsrail.audit.trail import Entry, record
 from opsrail.auth.principal import Principal
-from opsrail.errors import Conflict, FieldError, Invalid, NotFound
+from opsrail.errors import Conflict, FieldError, Invalid, NotFound, field_errors
 from opsrail.guards import repository
 from opsrail.guards.models import Guard, KillSwitch
 from opsrail.guards.rules import RULES
@@ -138,12 +138,7 @@ def _checked(kind: str, rule: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return RULES[kind].model_validate(rule).model_dump(mode="json")
     except ValidationError as error:
-        fields = [
-            FieldError(
-                ".".join(("rule", *(str(part) for part in item["loc"]))), item["msg"].removeprefix("Value error, ")
-            )
-            for item in error.errors(include_url=False, include_context=False)
-        ]
+        fields = field_errors(error.errors(), "rule")
         raise Invalid(f"this is no rule of a {kind}", code="invalid_guard", errors=fields) from error
 
 

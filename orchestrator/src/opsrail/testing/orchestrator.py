@@ -24,7 +24,7 @@ from opsrail.app import create_app
 from opsrail.container import Container
 from opsrail.db import migrate
 from opsrail.db.engine import Database
-from opsrail.embedded.servers import Endpoints
+from opsrail.embedded.addresses import Endpoints
 from opsrail.settings import DatabaseSettings, NatsSettings, RedisSettings, Settings
 from opsrail_sdk.bus import Bus, ensure_streams
 

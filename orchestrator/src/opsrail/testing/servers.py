@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from opsrail.embedded.servers import Endpoints, External, Servers
+from opsrail.embedded.addresses import Endpoints, External
+from opsrail.embedded.servers import Servers
 
 T = TypeVar("T")
 CALL_TIMEOUT_SECONDS = 90
