@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -294,6 +295,26 @@ async def test_an_external_agent_is_installed_by_its_manifest(
     written = await spec(orchestrator)
     assert written is not None
     assert written.runtime == "external"
+
+
+async def test_what_was_uninstalled_stays_away_until_it_is_wanted_again(
+    orchestrator: Orchestrator, client: httpx.AsyncClient, package: Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer = service.catalogue.Offer("sample", "opsrail_sample", "1.0.0")
+    monkeypatch.setattr(service.catalogue, "offers", lambda: [offer])
+
+    async def start_again() -> int:
+        await service.ensure_builtin(orchestrator.container, orchestrator.org_id)
+        return (await client.get("/v1/agents/sample")).status_code
+
+    assert await start_again() == 200
+    assert (await client.delete("/v1/agents/sample")).status_code == 204
+    assert await start_again() == 404
+    await install(client)
+    monkeypatch.setattr(service.catalogue, "offers", lambda: [replace(offer, version="1.0.1")])
+    assert await start_again() == 200
+    assert (await client.delete("/v1/agents/sample")).status_code == 204
+    assert await start_again() == 404
 
 
 async def test_builtin_agents_are_installed_once(

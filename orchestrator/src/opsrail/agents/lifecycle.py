@@ -70,6 +70,7 @@ async def install(container: Container, org_id: uuid.UUID, body: AgentInstall, *
                 else f"the agent `{agent.id}` is just being uninstalled; try again shortly",
                 code="agent_installed" if present else "agent_removing",
             )
+        await repository.note_removed(session, org_id, agent.id, removed=False)
         await _told(session, agent, "installed", by, runtime=body.runtime, version=agent.version)
     await _follow(container, org_id, agent.id)
     return await get(container, org_id, agent.id)
@@ -181,6 +182,7 @@ async def uninstall(container: Container, org_id: uuid.UUID, agent_id: str, *, b
         agent.removing = True
         agent.enabled = False
         announce(agent, "uninstalled", by=by)
+        await repository.note_removed(session, org_id, agent_id, removed=True)
         await _told(session, agent, "uninstalled", by)
     await _follow(container, org_id, agent_id)
 

@@ -2,11 +2,12 @@
 
 import uuid
 
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from opsrail.agents.models import Agent
+from opsrail.auth.models import Organisation
 
 
 async def find(session: AsyncSession, agent_id: str) -> Agent | None:
@@ -40,3 +41,20 @@ async def add(session: AsyncSession, agent: Agent) -> bool:
     }
     statement = insert(Agent).values(values).on_conflict_do_nothing().returning(Agent.id)
     return (await session.scalar(statement)) is not None
+
+
+async def removed(session: AsyncSession, org_id: uuid.UUID) -> set[str]:
+    """Agents that were uninstalled, and not installed since."""
+    found = await session.scalar(select(Organisation.agents_removed).where(Organisation.org_id == org_id))
+    return set(found or ())
+
+
+async def note_removed(session: AsyncSession, org_id: uuid.UUID, agent_id: str, *, removed: bool) -> None:
+    """Remember that it was uninstalled, or forget that."""
+    others = func.array_remove(Organisation.agents_removed, agent_id)
+    await session.execute(
+        update(Organisation)
+        .where(Organisation.org_id == org_id)
+        .values(agents_removed=func.array_append(others, agent_id) if removed else others)
+        .execution_options(synchronize_session=False)
+    )

@@ -1,4 +1,4 @@
-"""What others call: ``ensure_builtin`` at first start."""
+"""What others call: ``ensure_builtin`` at each start."""
 
 import asyncio
 import uuid
@@ -7,6 +7,7 @@ import structlog
 
 from opsrail.agents import catalogue, lifecycle, repository
 from opsrail.agents.catalogue import Offer
+from opsrail.agents.models import Agent
 from opsrail.agents.schemas import AgentInstall, AgentUpgrade
 from opsrail.container import Container
 from opsrail.errors import Conflict, OrchestratorError
@@ -19,19 +20,23 @@ _BY = "bootstrap"
 async def ensure_builtin(container: Container, org_id: uuid.UUID) -> None:
     """Install and enable every agent on offer that is not installed, and upgrade those of another version.
 
-    Where everything is installed this is one query: no agent's process is started to read its manifest. An agent
-    that cannot be installed is logged, and keeps nobody else from starting.
+    What was uninstalled stays away until somebody installs it. Where there is nothing to do, no agent's process is
+    started to read its manifest. An agent that cannot be installed is logged, and keeps nobody else from starting.
     """
     async with container.database.organisation(org_id) as session:
         present = {agent.id: agent for agent in await repository.present(session)}
+        removed = await repository.removed(session, org_id)
     await asyncio.gather(
         *(
             _ensure(container, org_id, offer, present[offer.id].version if offer.id in present else None)
             for offer in catalogue.offers()
-            if offer.id not in present
-            or (present[offer.id].runtime == "process" and present[offer.id].version != offer.version)
+            if (_lags(present[offer.id], offer) if offer.id in present else offer.id not in removed)
         )
     )
+
+
+def _lags(agent: Agent, offer: Offer) -> bool:
+    return agent.runtime == "process" and agent.version != offer.version
 
 
 async def _ensure(container: Container, org_id: uuid.UUID, offer: Offer, version: str | None) -> None:

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, LargeBinary
+from sqlalchemy import ARRAY, FetchedValue, ForeignKey, LargeBinary, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from opsrail.db.base import Base, Created
@@ -19,6 +19,7 @@ class Organisation(Created, Base):
     org_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     slug: Mapped[str] = mapped_column(unique=True)
     title: Mapped[str]
+    agents_removed: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=FetchedValue())
 
 
 class User(Created, Base):
