@@ -1,12 +1,26 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 
 import tailwindcss from "@tailwindcss/vite";
 import { tanstackRouter } from "@tanstack/router-plugin/vite";
 import react from "@vitejs/plugin-react";
+import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const orchestrator = process.env.OPSRAIL_URL ?? "http://127.0.0.1:8787";
+
+/** Each script and style once more, compressed: the orchestrator sends what the browser takes. */
+const compressed: Plugin = {
+  name: "opsrail-compressed",
+  apply: "build",
+  writeBundle({ dir = "" }) {
+    const assets = `${dir}/assets`;
+    for (const name of readdirSync(assets).filter((file) => /\.(js|css)$/.test(file)))
+      writeFileSync(`${assets}/${name}.gz`, gzipSync(readFileSync(`${assets}/${name}`), { level: 9 }));
+  },
+};
 
 export default defineConfig({
   plugins: [
@@ -14,6 +28,7 @@ export default defineConfig({
     tanstackRouter({ target: "react", autoCodeSplitting: false, quoteStyle: "double", semicolons: true }),
     react(),
     tailwindcss(),
+    compressed,
   ],
   resolve: { alias: { "@": here("./src") } },
   build: {

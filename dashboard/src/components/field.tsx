@@ -55,6 +55,23 @@ export function TextArea(props: TextareaHTMLAttributes<HTMLTextAreaElement>) {
   return <textarea {...props} className={`control ${props.className ?? ""}`} />;
 }
 
+const MOST_ROWS = 6;
+
+/** A secret of one line or, as PEM keys are, of many: a password's control would join them. Shown as dots. */
+export function SecretArea(props: TextareaHTMLAttributes<HTMLTextAreaElement> & { value: string }) {
+  const rows = Math.min(MOST_ROWS, props.value.split("\n").length);
+  return (
+    <textarea
+      autoComplete="off"
+      autoCapitalize="off"
+      spellCheck={false}
+      rows={rows}
+      {...props}
+      className="control [-webkit-text-security:disc]"
+    />
+  );
+}
+
 export function Select({
   options,
   ...props

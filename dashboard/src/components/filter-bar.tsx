@@ -46,7 +46,7 @@ export function FilterBar({
               {type !== "text" && label}
               <Input
                 aria-label={label}
-                title={label}
+                title={type === "text" ? label : `${label}, in your local time`}
                 type={type}
                 placeholder={placeholder}
                 className={className}

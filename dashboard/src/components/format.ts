@@ -44,6 +44,21 @@ export function clock(iso: string): string {
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${String(date.getMilliseconds()).padStart(3, "0")}`;
 }
 
+const DAY = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
+
+/** As `clock`, with the day where that is another one than `now`'s (milliseconds). */
+export function moment(iso: string, now: number): string {
+  const then = new Date(iso);
+  return then.toDateString() === new Date(now).toDateString()
+    ? clock(iso)
+    : `${DAY.format(then)}, ${clock(iso)}`;
+}
+
+/** A number and what it counts, such as `1 line` or `1,204 lines`; `noun` is one that only takes an s. */
+export function counted(count: number, noun: string): string {
+  return `${count.toLocaleString()} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 /** A span between two moments, such as `1 m 12 s`. */
 export function span(fromMs: number, toMs: number): string {
   const total = Math.max(0, toMs - fromMs);

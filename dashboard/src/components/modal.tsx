@@ -38,7 +38,8 @@ export function Modal({
         event.preventDefault();
         onClose();
       }}
-      onClick={(event) => event.target === dialog.current && onClose()}
+      // Only where nothing is filled in: a slip of the mouse must not lose a form.
+      onClick={(event) => side && event.target === dialog.current && onClose()}
       className={cx(
         "flex-col overflow-hidden border border-line bg-surface p-0 shadow-xl open:flex",
         side

@@ -1,8 +1,13 @@
-"""The dashboard's files, built by Vite into ``static/``. Unknown paths get ``index.html``: routing is the page's."""
+"""The dashboard's files, built by Vite into ``static/``. Unknown paths get ``index.html``: routing is the page's.
 
+Beside a script or style lies the same compressed (``.gz``), which is sent to whoever takes it.
+"""
+
+import os
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
@@ -17,6 +22,20 @@ POLICY = (
 
 class Dashboard(StaticFiles):
     """Static files with a fallback to the single page, and a strict content security policy."""
+
+    def file_response(
+        self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        packed = Path(f"{os.fspath(full_path)}.gz")
+        if not packed.is_file():
+            return super().file_response(full_path, stat_result, scope, status_code)
+        if "gzip" in Headers(scope=scope).get("accept-encoding", ""):
+            response = super().file_response(packed, packed.stat(), scope, status_code)
+            response.headers["Content-Encoding"] = "gzip"
+        else:
+            response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers["Vary"] = "Accept-Encoding"
+        return response
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         try:

@@ -3,7 +3,7 @@ import type { CSSProperties, ReactNode } from "react";
 import type { LogLine } from "@/api/types";
 
 import { cx } from "../cx";
-import { clock } from "../format";
+import { clock, exact } from "../format";
 import { parseAnsi, type Style } from "./ansi";
 
 /** The sixteen names on this page's backgrounds, so that they stay legible in both themes. */
@@ -24,11 +24,12 @@ function look(style: Style): { className: string; style?: CSSProperties } {
     className: cx(
       named,
       style.bold && "font-semibold",
-      style.dim && "opacity-70",
+      style.dim && !style.color && "text-soft",
+      style.color && !named && "ansi",
       style.italic && "italic",
       style.underline && "underline",
     ),
-    style: style.color && !named ? { color: style.color } : undefined,
+    style: style.color && !named ? ({ "--ansi": style.color } as CSSProperties) : undefined,
   };
 }
 
@@ -37,7 +38,11 @@ export function LogLineRow({ line, search, times }: { line: LogLine; search: str
     <div className={cx("flex gap-3 px-3 hover:bg-hover", line.stream === "system" && "text-soft italic")}>
       <span className="w-10 shrink-0 text-right text-soft tabular-nums select-none">{line.position}</span>
       {times && (
-        <time className="hidden shrink-0 text-soft tabular-nums select-none sm:block" dateTime={line.at}>
+        <time
+          className="hidden shrink-0 text-soft tabular-nums select-none sm:block"
+          dateTime={line.at}
+          title={exact(line.at)}
+        >
           {clock(line.at)}
         </time>
       )}

@@ -36,6 +36,7 @@ export function LogViewer({
 }) {
   "use no memo";
   const box = useRef<HTMLDivElement>(null);
+  const top = useRef(0);
   const [folded, setFolded] = useState<ReadonlySet<string>>(NOTHING_FOLDED);
   const [search, setSearch] = useState("");
   const [hit, setHit] = useState(0);
@@ -54,7 +55,8 @@ export function LogViewer({
   });
 
   useEffect(() => {
-    if (follow && rows.length) virtual.scrollToIndex(rows.length - 1, { align: "end" });
+    if (follow && rows.length && !isSelecting(box.current))
+      virtual.scrollToIndex(rows.length - 1, { align: "end" });
   }, [follow, rows.length, virtual]);
 
   const showHit = (index: number) => {
@@ -150,10 +152,14 @@ export function LogViewer({
         // A scrolling region has to be reachable by keyboard.
         // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
         tabIndex={0}
-        onWheel={(event) => event.deltaY < 0 && setFollow(false)}
         onScroll={(event) => {
           const { scrollTop, scrollHeight, clientHeight } = event.currentTarget;
-          if (live && scrollHeight - scrollTop - clientHeight < NEAR_END_PX && !search) setFollow(true);
+          const upwards = scrollTop < top.current;
+          const atEnd = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
+          top.current = scrollTop;
+          // By wheel, keys, touch or the bar alike: whoever goes up reads there, whoever comes back to the end follows.
+          if (upwards && !atEnd) setFollow(false);
+          else if (!upwards && atEnd && live && !search) setFollow(true);
         }}
         className="max-h-[max(28rem,calc(100dvh-24rem))] overflow-auto bg-sunken py-2 font-mono text-xs leading-5"
       >
@@ -211,6 +217,12 @@ function LogRow({
       </span>
     </button>
   );
+}
+
+/** Whether somebody marks a part of it, which must not run away from them. */
+function isSelecting(element: Element | null): boolean {
+  const selection = document.getSelection();
+  return selection?.type === "Range" && Boolean(element?.contains(selection.anchorNode));
 }
 
 function findHits(rows: Row[], search: string): number[] {

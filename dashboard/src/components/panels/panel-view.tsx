@@ -2,13 +2,13 @@
 import type { Json, JsonObject, Panel } from "@/api/types";
 
 import { Empty } from "../feedback";
-import { duration, words } from "../format";
+import { words } from "../format";
 import { JsonView } from "../json-view";
 import { isObject } from "../schema-form/shape";
-import { StateBadge, toneOf } from "../state-badge";
 import { Table } from "../table";
 import { pick, toSeries } from "./series";
 import { TimeChart } from "./time-chart";
+import { ValueCell } from "./value-cell";
 
 const MOST_ROWS = 200;
 
@@ -42,7 +42,7 @@ function TablePanel({ panel, rows }: { panel: Panel; rows: Json[] }) {
         columns={columns.map((name) => ({
           header: words(name),
           numeric: records.every((row) => typeof pick(row, name) === "number"),
-          cell: ({ row }) => <Cell value={pick(row, name)} />,
+          cell: ({ row }) => <ValueCell value={pick(row, name)} />,
         }))}
       />
       {rows.length > MOST_ROWS && (
@@ -66,21 +66,10 @@ function StatPanel({ panel, value }: { panel: Panel; value: Json | undefined }) 
         <div key={name}>
           <dt className="text-xs text-soft">{name}</dt>
           <dd className="text-2xl font-semibold tabular-nums">
-            <Cell value={item} />
+            <ValueCell value={item} />
           </dd>
         </div>
       ))}
     </dl>
   );
-}
-
-function Cell({ value }: { value: Json | undefined }) {
-  if (value === null || value === undefined || value === "") return <span className="text-soft">–</span>;
-  if (typeof value === "number") return <>{value.toLocaleString()}</>;
-  if (typeof value === "string") {
-    if (toneOf(value) !== "idle") return <StateBadge state={value} />;
-    return <>{duration(value)}</>;
-  }
-  if (typeof value === "boolean") return <>{value ? "yes" : "no"}</>;
-  return <code className="font-mono text-xs">{JSON.stringify(value)}</code>;
 }

@@ -36,6 +36,8 @@ export function TextControl({ wiring, schema, format, value, onChange }: Control
       <TextArea
         {...wiring}
         rows={5}
+        spellCheck={false}
+        className="font-mono"
         value={text}
         placeholder={placeholder(schema)}
         onChange={(event) => set(event.target.value)}

@@ -11,6 +11,8 @@ export type Shape =
   | { kind: "object"; properties: [name: string, schema: JsonSchema, required: boolean][] }
   | { kind: "json" };
 
+const LONG_TEXT = 4096;
+
 export type Resolved = { schema: JsonSchema; nullable: boolean };
 
 /** `schema` with its reference followed, a lone `allOf` merged in, and `anyOf [X, null]` taken as an optional X. */
@@ -87,7 +89,9 @@ function textFormat(schema: JsonSchema): Extract<Shape, { kind: "text" }>["forma
   if (schema.writeOnly || schema.format === "password") return "password";
   if (schema.format === "uri" || schema.format === "duration" || schema.format === "date-time")
     return schema.format;
-  return schema.format === "multiline" ? "multiline" : "plain";
+  // A whole file, such as a pipeline: pasted into one line it would lose its lines.
+  const long = (schema.maxLength ?? 0) >= LONG_TEXT && !schema.pattern;
+  return schema.format === "multiline" || long ? "multiline" : "plain";
 }
 
 /** A value to begin with when a list or map grows by one. */

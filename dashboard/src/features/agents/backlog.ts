@@ -1,10 +1,16 @@
 import type { Agent } from "@/api/types";
+import { counted } from "@/components/format";
 
-/** What waits for an agent, in words; empty when nothing does, or when the bus cannot say. */
-export function backlogText({ backlog }: Pick<Agent, "backlog">): string {
+/**
+ * What waits for an agent, in words; empty when nothing does, or when the bus cannot say. The bus counts what is in work
+ * as well, until it is done.
+ */
+export function backlogText({ backlog, instances }: Pick<Agent, "backlog" | "instances">): string {
+  const working = instances.reduce((sum, instance) => sum + instance.in_flight, 0);
+  const actions = Math.max(0, (backlog.actions ?? 0) - working);
   const parts = [
-    backlog.events && `${backlog.events.toLocaleString()} ${backlog.events === 1 ? "event" : "events"}`,
-    backlog.actions && `${backlog.actions.toLocaleString()} ${backlog.actions === 1 ? "action" : "actions"}`,
+    backlog.events && counted(backlog.events, "event"),
+    actions && counted(actions, "action"),
   ].filter(Boolean);
   return parts.length ? `${parts.join(" and ")} waiting` : "";
 }

@@ -35,4 +35,6 @@ export const ENDED_BADLY: readonly RunState[] = [
   "denied",
   "unverified",
 ];
+/** All of them at once, as a filter names it in the address. */
+export const BADLY = "badly";
 export const isBad = (state: RunState) => ENDED_BADLY.includes(state);

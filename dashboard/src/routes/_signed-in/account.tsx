@@ -9,6 +9,7 @@ import { Card, Facts, PageHeader } from "@/components/card";
 import { ConfirmButton } from "@/components/confirm";
 import { Empty, ProblemNotice, Skeleton } from "@/components/feedback";
 import { Field, Input } from "@/components/field";
+import { Identifier } from "@/components/identifier";
 import { Paged } from "@/components/paged";
 import { Tag } from "@/components/state-badge";
 import { Table, type Column } from "@/components/table";
@@ -34,7 +35,7 @@ function Account() {
               ["Organisation", data.org],
               ["Roles", data.roles.join(", ") || "none of a person’s: a token has scopes alone"],
               ["Scopes", data.scopes.join(", ")],
-              ["Id", data.principal],
+              ["Id", <Identifier key="id" of="your id" id={data.principal} />],
               ["Person", data.person ?? "none; a token or machine of nobody cannot approve"],
               ...(data.expires_at
                 ? ([["Session ends", <Ago key="ends" at={data.expires_at} />]] as [string, React.ReactNode][])

@@ -10,6 +10,7 @@ import { Paged } from "@/components/paged";
 import { StateBadge } from "@/components/state-badge";
 import { Table, type Column } from "@/components/table";
 import { Ago } from "@/components/time";
+import { useSteady } from "@/components/use-steady";
 import { Who } from "@/components/who";
 import { approvalsQuery } from "@/features/approvals/api/list-approvals";
 import { ApprovalCard } from "@/features/approvals/components/approval-card";
@@ -58,13 +59,7 @@ function Approvals() {
             </div>
           }
         >
-          {(items) => (
-            <div className="flex flex-col gap-4">
-              {items.map((approval) => (
-                <ApprovalCard key={approval.id} approval={approval} />
-              ))}
-            </div>
-          )}
+          {(items) => <Inbox items={items} />}
         </Paged>
       ) : (
         <Card>
@@ -77,10 +72,30 @@ function Approvals() {
   );
 }
 
+const idOf = (approval: Approval) => approval.id;
+
+/** Keeps still under the pointer, so that nobody says yes to what has just slipped there. */
+function Inbox({ items }: { items: Approval[] }) {
+  const { shown, waiting, holding } = useSteady(items, idOf);
+  return (
+    <div className="flex flex-col gap-4" {...holding}>
+      {shown.map((approval) => (
+        <ApprovalCard key={approval.id} approval={approval} />
+      ))}
+      {waiting > 0 && (
+        <p role="status" className="text-center text-sm text-info">
+          {waiting.toLocaleString()} more, shown once the pointer has left the list
+        </p>
+      )}
+    </div>
+  );
+}
+
 const COLUMNS: Column<Approval>[] = [
   { header: "State", cell: (row) => <StateBadge state={row.state} /> },
   {
     header: "Run",
+    under: (row) => row.target.name || row.reason,
     cell: (row) => (
       <Link
         to="/runs/$runId"

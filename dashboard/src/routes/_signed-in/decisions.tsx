@@ -86,6 +86,7 @@ const columns = (select: (row: Decision) => void, selected?: string): Column<Dec
   { header: "Outcome", cell: (row) => <OutcomeBadge outcome={row.outcome} /> },
   {
     header: "Wish",
+    under: (row) => <Why decision={row} />,
     cell: (row) => (
       <button
         type="button"
@@ -103,7 +104,7 @@ const columns = (select: (row: Decision) => void, selected?: string): Column<Dec
     wide: true,
     cell: (row) => (
       <span className="text-soft">
-        <Told text={[row.reason, ...row.obstacles].filter(Boolean).join("; ")} />
+        <Why decision={row} />
       </span>
     ),
   },
@@ -122,3 +123,7 @@ const columns = (select: (row: Decision) => void, selected?: string): Column<Dec
   },
   { header: "Decided", numeric: true, cell: (row) => <Ago at={row.created_at} /> },
 ];
+
+function Why({ decision }: { decision: Decision }) {
+  return <Told text={[decision.reason, ...decision.obstacles].filter(Boolean).join("; ")} />;
+}

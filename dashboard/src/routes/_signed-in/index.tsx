@@ -9,7 +9,8 @@ import { agentsQuery } from "@/features/agents/api/list-agents";
 import { AgentCard } from "@/features/agents/components/agent-card";
 import { StackHealth } from "@/features/health/stack-health";
 import { runsQuery } from "@/features/runs/api/list-runs";
-import { ENDED_BADLY } from "@/features/runs/states";
+import { about } from "@/features/runs/about";
+import { BADLY, ENDED_BADLY } from "@/features/runs/states";
 import { RunTable } from "@/features/runs/components/run-table";
 import { EventRate } from "@/features/stream/event-rate";
 
@@ -98,7 +99,7 @@ function FailedLately() {
     <Card
       title="Failed lately"
       actions={
-        <Link to="/runs" search={{ state: "failed" }} className="text-xs text-accent hover:underline">
+        <Link to="/runs" search={{ state: BADLY }} className="text-xs text-accent hover:underline">
           All failures
         </Link>
       }
@@ -121,8 +122,9 @@ function FailedLately() {
                 <Ago at={run.finished_at} />
               </span>
             </div>
+            <p className="truncate text-xs text-soft">{about(run)}</p>
             <p className="truncate text-xs text-bad" title={run.error?.message}>
-              {run.error?.message ?? run.state}
+              {run.error?.message ?? run.state.replaceAll("_", " ")}
             </p>
           </li>
         ))}

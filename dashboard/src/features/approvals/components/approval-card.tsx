@@ -3,6 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { ShieldAlert } from "lucide-react";
 
 import type { Approval } from "@/api/types";
+import { CopyButton } from "@/components/copy-button";
 import { Countdown } from "@/components/countdown";
 import { JsonView } from "@/components/json-view";
 import { StateBadge, Tag } from "@/components/state-badge";
@@ -107,8 +108,12 @@ export function ApprovalCard({ approval, linked = true }: { approval: Approval; 
         <div className="flex min-w-0 flex-col gap-4">
           <Part title="The exact input">
             <JsonView value={approval.input} label={`input of ${name}`} className="max-h-80 overflow-auto" />
-            <p className="font-mono text-2xs break-all text-soft" title="SHA-256 of the input">
+            <p
+              className="flex items-start gap-1 font-mono text-2xs break-all text-soft"
+              title="SHA-256 of the input"
+            >
               sha256 {approval.input_hash}
+              <CopyButton text={approval.input_hash} label="Copy hash of the input" className="-my-1" />
             </p>
           </Part>
           <Plan approval={approval} />

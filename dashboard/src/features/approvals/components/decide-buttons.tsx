@@ -20,7 +20,8 @@ export function DecideButtons({ approval }: { approval: Approval }) {
   const obstacle = voted
     ? "You have said yes; somebody else has to as well."
     : whyNot(approval.you.why_not, approval.approver_role);
-  const name = `${approval.agent}.${approval.action}`;
+  const { name: target } = approval.target;
+  const name = `${approval.agent}.${approval.action}${target && ` on ${target}`}`;
   return (
     <footer className="flex flex-wrap items-center justify-end gap-2 border-t border-line px-4 py-3">
       {obstacle && (

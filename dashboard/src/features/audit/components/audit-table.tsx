@@ -4,6 +4,7 @@ import { useState } from "react";
 import type { AuditEntry } from "@/api/types";
 import { Facts } from "@/components/card";
 import { exact } from "@/components/format";
+import { Identifier } from "@/components/identifier";
 import { JsonView } from "@/components/json-view";
 import { Modal } from "@/components/modal";
 import { StateBadge } from "@/components/state-badge";
@@ -83,23 +84,13 @@ export function AuditTable({ entries }: { entries: AuditEntry[] }) {
               items={[
                 ["Who", <Who key="who" id={shown.actor} />],
                 ["What", shown.verb],
-                [
-                  "Target",
-                  <span key="target" className="break-all">
-                    {shown.target}
-                  </span>,
-                ],
+                ["Target", <Identifier key="target" of="target" id={shown.target} />],
                 ["Outcome", <StateBadge key="outcome" state={shown.outcome} />],
                 ["Why", shown.reason || "–"],
                 ["When", exact(shown.at)],
                 ["Entry", String(shown.id)],
                 ["Position", shown.position === null ? "not chained yet" : String(shown.position)],
-                [
-                  "Hash",
-                  <code key="hash" className="font-mono text-xs break-all">
-                    {shown.hash ?? "–"}
-                  </code>,
-                ],
+                ["Hash", shown.hash ? <Identifier key="hash" of="hash" id={shown.hash} /> : "–"],
                 [
                   "Decision",
                   shown.decision_id ? (
@@ -118,14 +109,15 @@ export function AuditTable({ entries }: { entries: AuditEntry[] }) {
                 [
                   "Correlation",
                   shown.correlation_id ? (
-                    <Link
-                      key="correlation"
-                      to="/runs"
-                      search={{ correlation_id: shown.correlation_id }}
-                      className={`${LINK} font-mono text-xs break-all`}
-                    >
-                      {shown.correlation_id}
-                    </Link>
+                    <Identifier key="correlation" of="correlation id" id={shown.correlation_id}>
+                      <Link
+                        to="/runs"
+                        search={{ correlation_id: shown.correlation_id }}
+                        className={`${LINK} font-mono text-xs break-all`}
+                      >
+                        {shown.correlation_id}
+                      </Link>
+                    </Identifier>
                   ) : (
                     "–"
                   ),

@@ -10,6 +10,12 @@ import { SchemaForm } from "@/components/schema-form/schema-form";
 import type { ConnectionBody } from "../api/change-connection";
 import { SecretFields } from "./secret-fields";
 
+/** As the orchestrator takes it; nothing yet is no mistake. */
+const NAME = /^(\s*[A-Za-z0-9][A-Za-z0-9 ._/-]*)?$/;
+
+/** What was copied from one line of a terminal ends in a line break that is no part of it; in PEM it is one. */
+const withoutLineEnd = (value: string) => value.replace(/^([^\n]*)\n$/, "$1");
+
 export function ConnectionForm({
   kind,
   connection,
@@ -42,7 +48,11 @@ export function ConnectionForm({
         onSubmit({
           name: name.trim(),
           settings,
-          secrets: Object.fromEntries(Object.entries(secrets).filter(([, value]) => value)),
+          secrets: Object.fromEntries(
+            Object.entries(secrets)
+              .filter(([, value]) => value)
+              .map(([field, value]) => [field, withoutLineEnd(value)]),
+          ),
         })
       }
       before={
@@ -50,7 +60,11 @@ export function ConnectionForm({
           label="Name"
           required
           hint="As people will know it, such as acme/shop."
-          error={refusal("name")}
+          error={
+            NAME.test(name)
+              ? refusal("name")
+              : "may hold letters, digits, spaces and . _ / - and begins with a letter or a digit"
+          }
         >
           {(wiring) => (
             <Input

@@ -3,7 +3,7 @@ import { Plus } from "lucide-react";
 import { useState } from "react";
 
 import { Button } from "@/components/button";
-import { Field, Input } from "@/components/field";
+import { Field, Input, SecretArea } from "@/components/field";
 import { words } from "@/components/format";
 import type { ConnectionKind } from "@/api/types";
 
@@ -41,10 +41,8 @@ export function SecretFields({
             error={errorOf(field)}
           >
             {(wiring) => (
-              <Input
+              <SecretArea
                 {...wiring}
-                type="password"
-                autoComplete="new-password"
                 placeholder={held ? "••••••••" : undefined}
                 value={value[field] ?? ""}
                 onChange={(event) => onChange({ ...value, [field]: event.target.value })}

@@ -4,9 +4,9 @@ import type { ReactNode } from "react";
 
 import type { Decision, Json } from "@/api/types";
 import { Facts } from "@/components/card";
-import { CopyButton } from "@/components/copy-button";
 import { ProblemNotice, Skeleton } from "@/components/feedback";
 import { exact, words } from "@/components/format";
+import { Identifier } from "@/components/identifier";
 import { JsonView } from "@/components/json-view";
 import { Modal } from "@/components/modal";
 import { Tag } from "@/components/state-badge";
@@ -109,18 +109,13 @@ function factsOf(decision: Decision): [string, ReactNode][] {
     [
       "Correlation",
       <span key="correlation" className="flex flex-wrap items-center gap-x-3 gap-y-1">
-        <code className="font-mono text-xs break-all">{decision.correlation_id}</code>
+        <Identifier of="correlation id" id={decision.correlation_id} />
         <Link to="/audit" search={{ correlation_id: decision.correlation_id }} className={LINK}>
           its audit trail
         </Link>
       </span>,
     ],
-    [
-      "Id",
-      <span key="id" className="flex items-start gap-1 font-mono text-xs break-all">
-        {decision.id} <CopyButton text={decision.id} label="Copy decision id" />
-      </span>,
-    ],
+    ["Id", <Identifier key="id" of="decision id" id={decision.id} />],
   ];
 }
 

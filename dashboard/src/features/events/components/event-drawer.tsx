@@ -2,9 +2,9 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 
 import { Facts } from "@/components/card";
-import { CopyButton } from "@/components/copy-button";
 import { ProblemNotice, Skeleton } from "@/components/feedback";
 import { exact } from "@/components/format";
+import { Identifier } from "@/components/identifier";
 import { JsonView } from "@/components/json-view";
 import { Modal } from "@/components/modal";
 
@@ -30,12 +30,7 @@ export function EventDrawer({ id, onClose }: { id: string; onClose: () => void }
                   {event.type}
                 </code>,
               ],
-              [
-                "Id",
-                <span key="id" className="flex items-start gap-1 font-mono text-xs break-all">
-                  {event.id} <CopyButton text={event.id} label="Copy event id" />
-                </span>,
-              ],
+              ["Id", <Identifier key="id" of="event id" id={event.id} />],
               [
                 "Source",
                 <span key="source" className="break-all">
@@ -65,7 +60,7 @@ export function EventDrawer({ id, onClose }: { id: string; onClose: () => void }
                     [
                       "Correlation",
                       <span key="correlation" className="flex flex-wrap items-center gap-x-3 gap-y-1">
-                        <code className="font-mono text-xs break-all">{event.correlation_id}</code>
+                        <Identifier of="correlation id" id={event.correlation_id} />
                         <Link to="/runs" search={{ correlation_id: event.correlation_id }} className={LINK}>
                           its runs
                         </Link>

@@ -1,12 +1,10 @@
 import { Tag } from "@/components/state-badge";
-import { clock, exact, relative } from "@/components/format";
+import { exact, moment } from "@/components/format";
 import { Table, type Column } from "@/components/table";
 import { useNow } from "@/components/use-now";
 
 /** What stored events and streamed CloudEvents have in common. */
 export type EventRow = { id: string; source: string; type: string; subject?: string | null; time: string };
-
-const DAY_MS = 86_400_000;
 
 export function EventTable({
   events,
@@ -23,12 +21,13 @@ export function EventTable({
       header: "Time",
       cell: (event) => (
         <time dateTime={event.time} title={exact(event.time)} className="text-soft tabular-nums">
-          {now - Date.parse(event.time) < DAY_MS ? clock(event.time) : relative(event.time, now)}
+          {moment(event.time, now)}
         </time>
       ),
     },
     {
       header: "Type",
+      under: (event) => event.subject ?? event.source,
       cell: (event) => (
         <button
           type="button"

@@ -9,5 +9,5 @@ export const runQuery = (id: string) =>
   queryOptions({
     queryKey: ["runs", "detail", id],
     queryFn: ({ signal }) => api.get<Run>(`/runs/${id}`, {}, signal),
-    refetchInterval: ({ state }) => (state.data && isFinished(state.data.state) ? false : 3000),
+    refetchInterval: ({ state }) => (state.data && !isFinished(state.data.state) ? 3000 : false),
   });

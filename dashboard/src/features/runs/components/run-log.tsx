@@ -1,6 +1,7 @@
 import type { Run } from "@/api/types";
 import { Card } from "@/components/card";
 import { Empty, ProblemNotice, Skeleton } from "@/components/feedback";
+import { counted } from "@/components/format";
 import { LogViewer } from "@/components/log-viewer/log-viewer";
 
 import { useRunLog } from "../api/run-log";
@@ -21,10 +22,9 @@ export function RunLogCard({ run }: { run: Run }) {
     <Card
       title="Log"
       actions={
-        <span
-          role="status"
-          className="text-xs text-soft"
-        >{`${log.lines.length.toLocaleString()} lines · ${NOTES[log.state]}`}</span>
+        <span role="status" className="text-xs text-soft">
+          {`${counted(log.lines.length, "line")} · ${NOTES[log.state]}`}
+        </span>
       }
     >
       {log.problem && <ProblemNotice error={log.problem} />}

@@ -6,12 +6,14 @@ import { Table, type Column } from "@/components/table";
 import { Ago, Took } from "@/components/time";
 import { Told, Who } from "@/components/who";
 
+import { about } from "../about";
 import { Progress } from "./progress";
 
 const COLUMNS: Column<Run>[] = [
   { header: "State", cell: (run) => <StateBadge state={run.state} /> },
   {
     header: "Run",
+    under: (run) => <About run={run} />,
     cell: (run) => (
       <Link to="/runs/$runId" params={{ runId: run.id }} className="font-medium text-accent hover:underline">
         {run.agent}.{run.action}
@@ -19,15 +21,15 @@ const COLUMNS: Column<Run>[] = [
     ),
   },
   {
-    header: "What happened",
+    header: "About",
     grow: true,
     wide: true,
     cell: (run) => (
       <span className="inline-flex max-w-full items-center gap-2">
         {run.dry_run && <Tag tone="info">dry run</Tag>}
         {run.state === "running" && run.progress !== null && <Progress value={run.progress} />}
-        <span className="truncate text-soft">
-          <Told text={run.error?.message ?? run.message ?? gist(run)} />
+        <span className="truncate">
+          <About run={run} />
         </span>
       </span>
     ),
@@ -42,18 +44,23 @@ const COLUMNS: Column<Run>[] = [
   { header: "Asked", numeric: true, cell: (run) => <Ago at={run.created_at} /> },
 ];
 
-export function RunTable({ runs, label = "Runs" }: { runs: Run[]; label?: string }) {
-  return <Table label={label} columns={COLUMNS} rows={runs} rowKey={(run) => run.id} />;
+/** What it acts on, and what became of it. */
+function About({ run }: { run: Run }) {
+  const target = about(run);
+  const news = run.error?.message ?? run.message;
+  return (
+    <>
+      {target}
+      {news && (
+        <span className="text-soft">
+          {target && " · "}
+          <Told text={news} />
+        </span>
+      )}
+    </>
+  );
 }
 
-const SHOWN = 2;
-const LONGEST = 60;
-
-/** A run that says nothing of itself is told apart by what it was asked. */
-function gist(run: Run): string {
-  const values = Object.values(run.input).filter(
-    (value): value is string =>
-      typeof value === "string" && value.length <= LONGEST && !/^[0-9a-f-]{20,}$/.test(value),
-  );
-  return values.slice(0, SHOWN).join(" · ");
+export function RunTable({ runs, label = "Runs" }: { runs: Run[]; label?: string }) {
+  return <Table label={label} columns={COLUMNS} rows={runs} rowKey={(run) => run.id} />;
 }

@@ -1,7 +1,7 @@
 /** The states that a run went through, with when, and how long each took. */
 import type { Run } from "@/api/types";
 import { cx } from "@/components/cx";
-import { clock, exact, span } from "@/components/format";
+import { exact, moment, span } from "@/components/format";
 import { toneOf } from "@/components/state-badge";
 import { useNow } from "@/components/use-now";
 
@@ -64,7 +64,7 @@ export function RunTimeline({ run }: { run: Run }) {
               title={exact(stop.at)}
               className="ml-[1.125rem] text-xs text-soft tabular-nums"
             >
-              {clock(stop.at)}
+              {moment(stop.at, now)}
             </time>
           </li>
         );

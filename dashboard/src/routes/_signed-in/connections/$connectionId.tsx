@@ -27,7 +27,12 @@ function ConnectionPage() {
   const connection = useQuery(connectionQuery(connectionId));
   if (connection.isPending) return <Skeleton />;
   if (!connection.data)
-    return <ProblemNotice error={connection.error} retry={() => void connection.refetch()} />;
+    return (
+      <>
+        <PageHeader title="Connection" />
+        <ProblemNotice error={connection.error} retry={() => void connection.refetch()} />
+      </>
+    );
   return <ConnectionView key={connection.data.id} connection={connection.data} />;
 }
 

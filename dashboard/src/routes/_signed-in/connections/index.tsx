@@ -45,7 +45,12 @@ function Connections() {
       wide: true,
       cell: (connection) => connection.secrets_set.join(", ") || <span className="text-soft">none</span>,
     },
-    { header: "Created", numeric: true, cell: (connection) => <Ago at={connection.created_at} /> },
+    {
+      header: "Created",
+      numeric: true,
+      wide: true,
+      cell: (connection) => <Ago at={connection.created_at} />,
+    },
   ];
   const create = useCan("operate") && (
     <Link to="/connections/new" className={buttonClass("primary")}>

@@ -23,7 +23,13 @@ function PolicyPage() {
   const { version } = Route.useParams();
   const policy = useQuery(policyQuery(version));
   if (policy.isPending) return <Skeleton rows={8} />;
-  if (!policy.data) return <ProblemNotice error={policy.error} retry={() => void policy.refetch()} />;
+  if (!policy.data)
+    return (
+      <>
+        <PageHeader title="Policies" />
+        <ProblemNotice error={policy.error} retry={() => void policy.refetch()} />
+      </>
+    );
   return <PolicyView key={version} policy={policy.data} />;
 }
 

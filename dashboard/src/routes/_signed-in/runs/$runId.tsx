@@ -6,20 +6,23 @@ import { useGuard } from "@/api/me";
 import type { Run } from "@/api/types";
 import { Card, Facts, PageHeader } from "@/components/card";
 import { ConfirmButton } from "@/components/confirm";
-import { CopyButton } from "@/components/copy-button";
 import { ProblemNotice, Skeleton } from "@/components/feedback";
+import { Identifier } from "@/components/identifier";
 import { JsonView } from "@/components/json-view";
 import { StateBadge, Tag } from "@/components/state-badge";
 import { Told, Who } from "@/components/who";
 import { artifactsQuery } from "@/features/artifacts/api/list-artifacts";
 import { ArtifactTable } from "@/features/artifacts/components/artifact-table";
 import { ApprovalOfRun } from "@/features/approvals/components/approval-of-run";
+import { about } from "@/features/runs/about";
 import { cancelRun } from "@/features/runs/api/cancel-run";
 import { runQuery } from "@/features/runs/api/get-run";
 import { Progress } from "@/features/runs/components/progress";
+import { RunAgain } from "@/features/runs/components/run-again";
 import { RunLogCard } from "@/features/runs/components/run-log";
+import { RunError, RunTables } from "@/features/runs/components/run-result";
 import { RunTimeline } from "@/features/runs/components/run-timeline";
-import { isStoppable } from "@/features/runs/states";
+import { isFinished, isStoppable } from "@/features/runs/states";
 
 export const Route = createFileRoute("/_signed-in/runs/$runId")({ component: RunPage });
 
@@ -27,7 +30,13 @@ function RunPage() {
   const { runId } = Route.useParams();
   const run = useQuery(runQuery(runId));
   if (run.isPending) return <Skeleton rows={8} />;
-  if (!run.data) return <ProblemNotice error={run.error} retry={() => void run.refetch()} />;
+  if (!run.data)
+    return (
+      <>
+        <PageHeader title="Run" />
+        <ProblemNotice error={run.error} retry={() => void run.refetch()} />
+      </>
+    );
   return <RunView run={run.data} />;
 }
 
@@ -47,7 +56,7 @@ function RunView({ run }: { run: Run }) {
           </>
         }
         actions={
-          isStoppable(run.state) && (
+          isStoppable(run.state) ? (
             <ConfirmButton
               {...guard}
               question="Cancel this run?"
@@ -57,12 +66,13 @@ function RunView({ run }: { run: Run }) {
             >
               <p>The agent is told to stop. What it has already done outside stays done.</p>
             </ConfirmButton>
+          ) : (
+            isFinished(run.state) && <RunAgain run={run} />
           )
         }
       >
-        <span className="inline-flex items-center gap-1 font-mono text-xs break-all">
-          {run.id} <CopyButton text={run.id} label="Copy run id" />
-        </span>
+        {about(run) && <span className="block break-words">{about(run)}</span>}
+        <Identifier of="run id" id={run.id} />
       </PageHeader>
       <div className="flex flex-col gap-4">
         <Card>
@@ -79,15 +89,10 @@ function RunView({ run }: { run: Run }) {
           )}
         </Card>
         <ApprovalOfRun runId={run.id} />
-        {run.error && (
-          <section role="alert" className="rounded-lg border border-bad/40 bg-bad-tint p-4 text-sm">
-            <p className="break-words whitespace-pre-wrap">{run.error.message}</p>
-            <p className="mt-1 font-mono text-xs text-soft">{run.error.code}</p>
-            {run.error.detail && <JsonView value={run.error.detail} label="error detail" className="mt-3" />}
-          </section>
-        )}
+        {run.error && <RunError error={run.error} />}
         <div className="grid gap-4 xl:grid-cols-[1fr_24rem]">
           <div className="flex min-w-0 flex-col gap-4">
+            <RunTables run={run} />
             <RunLogCard key={run.id} run={run} />
             <Card title="Artifacts">
               {stored.length > 0 ? (
@@ -163,7 +168,7 @@ function RunFacts({ run }: { run: Run }) {
             : []),
           [
             "Correlation",
-            <span key="correlation" className="flex items-start gap-1">
+            <Identifier key="correlation" of="correlation id" id={run.correlation_id}>
               <Link
                 to="/events"
                 search={{ correlation_id: run.correlation_id }}
@@ -171,8 +176,7 @@ function RunFacts({ run }: { run: Run }) {
               >
                 {run.correlation_id}
               </Link>
-              <CopyButton text={run.correlation_id} label="Copy correlation id" />
-            </span>,
+            </Identifier>,
           ],
         ]}
       />

@@ -10,7 +10,7 @@ import { Paged } from "@/components/paged";
 import { agentsQuery } from "@/features/agents/api/list-agents";
 import { runsQuery, type RunFilter } from "@/features/runs/api/list-runs";
 import { RunTable } from "@/features/runs/components/run-table";
-import { RUN_STATES } from "@/features/runs/states";
+import { BADLY, ENDED_BADLY, RUN_STATES } from "@/features/runs/states";
 
 const KEYS = ["agent", "action", "state", "correlation_id"] as const;
 
@@ -23,7 +23,9 @@ function Runs() {
   const filter = Route.useSearch();
   const navigate = useNavigate({ from: Route.fullPath });
   const agents = useQuery(agentsQuery);
-  const runs = useInfiniteQuery(runsQuery(filter));
+  const runs = useInfiniteQuery(
+    runsQuery({ ...filter, state: filter.state === BADLY ? ENDED_BADLY : filter.state }),
+  );
   const set = (fields: RunFilter) =>
     void navigate({ search: (old) => mergeSearch<RunFilter>(old, fields), replace: true });
   const actions = agents.data?.find((agent) => agent.id === filter.agent)?.manifest.actions ?? [];
@@ -60,6 +62,7 @@ function Runs() {
           onChange={(event) => set({ state: event.target.value })}
           options={[
             ["", "All states"],
+            [BADLY, "ended badly"],
             ...RUN_STATES.map((state) => [state, state.replaceAll("_", " ")] as const),
           ]}
         />
