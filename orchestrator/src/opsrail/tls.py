@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 _VERIFYING = frozenset({"require", "verify-ca", "verify-full"})
 
@@ -49,7 +49,10 @@ def tls_from_environment(environment: Mapping[str, str] = os.environ) -> TlsSett
         ValueError: the files do not fit together, or one is missing.
     """
     given = {name: environment.get(f"OPSRAIL_TLS_{name.upper()}") or None for name in TlsSettings.model_fields}
-    return TlsSettings.model_validate(given)
+    try:
+        return TlsSettings.model_validate(given)
+    except ValidationError as error:
+        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
 
 
 def database_url(url: str, tls: TlsSettings) -> str:

@@ -96,6 +96,29 @@ def start(data: Path) -> Iterator[Callable[..., Stack]]:
         process.stdout.close()
 
 
+def test_a_stop_while_it_waits_for_an_outside_server_is_quick_and_leaves_nothing(data: Path) -> None:
+    """The orchestrator waits for a NATS that does not answer: there is nothing that it would have to finish."""
+    starting = subprocess.Popen(
+        [sys.executable, "-m", "opsrail.embedded", "--data", str(data), "--port", "0", "--no-agents"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"OPSRAIL_NATS_URL": "nats://127.0.0.1:1"},
+    )
+    log = data / "logs" / "orchestrator-0.log"
+    try:
+        wait_until(lambda: log.exists() and "bus_awaited" in log.read_text(), "the orchestrator to wait for NATS")
+        starting.terminate()
+        _, said = starting.communicate(timeout=30)
+    finally:
+        starting.kill()
+        starting.wait()
+    assert starting.returncode == 0
+    assert "bus_awaited" in said
+    assert "part_killed" not in said
+    assert json.loads((data / "processes.json").read_text()) == {}
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_everything_and_exits_0(start: Callable[..., Stack], number: signal.Signals) -> None:
     stack = start()

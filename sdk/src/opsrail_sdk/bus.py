@@ -118,14 +118,19 @@ class Bus:
         client = BusClient()
         bus = cls(client)
         options = login.options()
+        awaited = False
 
         async def on_error(error: Exception) -> None:
+            nonlocal awaited
             if refusal := refusal_in(error):
                 log.warning("bus_refused", operation=refusal.operation, subject=refusal.subject)
                 for notify in tuple(bus.refused):
                     await notify(refusal)
             elif locks_out(error) and login.credentials is not None and bus.was_connected:
                 bus.locked_out.set()
+            elif not bus.was_connected and not awaited:
+                awaited = True
+                log.warning("bus_awaited", error=str(error), patience_seconds=patience.total_seconds())
             else:
                 log.debug("nats_error", error=repr(error))
 

@@ -20,5 +20,8 @@ def up(
     """Start the whole stack in the foreground; Ctrl-C stops it."""
     from opsrail.embedded import up as stack  # noqa: PLC0415 (only here: the servers' wheels are optional)
 
-    options = stack.options_from_environment(host=host, port=port, data=data, replicas=replicas, agents=agents)
+    try:
+        options = stack.options_from_environment(host=host, port=port, data=data, replicas=replicas, agents=agents)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
     raise typer.Exit(asyncio.run(stack.up(options)))

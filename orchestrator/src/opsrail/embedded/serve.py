@@ -15,6 +15,7 @@ import socket
 import sys
 from datetime import timedelta
 from importlib import import_module
+from types import FrameType
 
 import uvicorn
 
@@ -37,6 +38,12 @@ class AnnouncingServer(uvicorn.Server):
         if self.started:
             os.write(self._ready_fd, b"1")
         os.close(self._ready_fd)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop in order; at once where it does not serve yet, since nothing was taken on that could be finished."""
+        if not self.started:
+            os._exit(128 + sig)
+        super().handle_exit(sig, frame)
 
 
 def main(arguments: list[str]) -> int:

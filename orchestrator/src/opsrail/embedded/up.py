@@ -33,7 +33,7 @@ def options_from_environment(
     """What is not given comes from `OPSRAIL_DATA`, `OPSRAIL_HOST`, `OPSRAIL_PORT` and the `OPSRAIL_*_URL`s.
 
     Raises:
-        ValueError: `OPSRAIL_PORT` is no port number.
+        ValueError: `OPSRAIL_PORT` is no port number, or an address or a file of the environment is no good.
     """
     chosen = str(port) if port is not None else os.environ.get("OPSRAIL_PORT", "8787")
     if not chosen.isdecimal() or int(chosen) > 65535:
