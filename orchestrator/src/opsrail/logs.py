@@ -8,6 +8,7 @@ import structlog
 
 from opsrail.plain import one_line, plain
 from opsrail.settings import LogSettings
+from opsrail_sdk.log_output import to_stderr
 from opsrail_sdk.masking import mask_log
 
 _OURS = re.compile(r"^Traceback [^\0]*\nopsrail(?:_sdk)?\.[\w.]+: (?P<said>.+)\s*\Z")
@@ -26,7 +27,7 @@ def configure(settings: LogSettings) -> None:
     structlog.configure(
         processors=[*shared, *final],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=to_stderr(),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)

@@ -72,11 +72,11 @@ def data() -> Iterator[Path]:
 def start(data: Path) -> Iterator[Callable[..., Stack]]:
     started: list[subprocess.Popen[str]] = []
 
-    def run(*, replicas: int = 1, prefix: tuple[str, ...] = ()) -> Stack:
+    def run(*, replicas: int = 1, prefix: tuple[str, ...] = (), stderr: int = subprocess.DEVNULL) -> Stack:
         process = subprocess.Popen(
             [*prefix, sys.executable, str(HERE / "stack_process.py"), str(data), str(replicas)],
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=stderr,
             text=True,
             cwd="/",
             env=os.environ | {"PYTHONPATH": str(HERE)},
@@ -139,8 +139,16 @@ def test_kill_9_of_the_supervisor_leaves_no_orphan_and_a_restart_works(start: Ca
     assert httpx.get(again.url + "/readyz").status_code == 200
 
 
-def test_kill_9_of_any_part_brings_it_back(start: Callable[..., Stack]) -> None:
-    stack = start()
+@pytest.mark.parametrize("heard", [True, False])
+def test_kill_9_of_any_part_brings_it_back(start: Callable[..., Stack], heard: bool) -> None:
+    """Also where nobody takes what it says any more, as behind `head`."""
+    if heard:
+        stack = start()
+    else:
+        reading, writing = os.pipe()
+        stack = start(stderr=writing)
+        os.close(reading)
+        os.close(writing)
     before = stack.parts()
     for pid in before.values():
         os.kill(pid, signal.SIGKILL)

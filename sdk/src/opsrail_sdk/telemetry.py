@@ -18,6 +18,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from opsrail_sdk.errors import SetupError
+from opsrail_sdk.log_output import to_stderr
 from opsrail_sdk.masking import mask_log
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -46,7 +47,7 @@ def configure_logging(level: LogLevel = "info", format: LogFormat = "auto") -> N
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=to_stderr(),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)

@@ -1,6 +1,7 @@
 """The table that `opsrail up` shows on a terminal. Chosen by `status.py`, which does without rich elsewhere."""
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
@@ -37,7 +38,8 @@ class LiveStatus(PlainStatus):
         self._live.stop()
 
     def say(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        with contextlib.suppress(OSError):  # the terminal is gone, the stack need not be
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def changed(self, child: Child) -> None:
         self._news.set()

@@ -6,6 +6,10 @@ import shutil
 from datetime import timedelta
 from pathlib import Path
 
+import structlog
+
+log = structlog.get_logger()
+
 MAX_BYTES = 10 * 1024 * 1024
 KEPT = 3
 PERIOD = timedelta(seconds=10)
@@ -14,7 +18,10 @@ PERIOD = timedelta(seconds=10)
 async def rotate_for_ever(folder: Path) -> None:
     while True:
         await asyncio.sleep(PERIOD.total_seconds())
-        await asyncio.to_thread(rotate, folder)
+        try:
+            await asyncio.to_thread(rotate, folder)
+        except OSError as error:  # a full disk, say
+            log.warning("logs_not_rotated", folder=str(folder), problem=str(error))
 
 
 def rotate(folder: Path, max_bytes: int = MAX_BYTES) -> None:
@@ -23,12 +30,12 @@ def rotate(folder: Path, max_bytes: int = MAX_BYTES) -> None:
     The writers hold the file open for appending, so it is emptied in place; a line written between the copy
     and the emptying is lost.
     """
-    for log in folder.glob("*.log"):
-        if log.stat().st_size <= max_bytes:
+    for file in folder.glob("*.log"):
+        if file.stat().st_size <= max_bytes:
             continue
         for number in range(KEPT - 1, 0, -1):
-            older = log.with_name(f"{log.name}.{number}")
+            older = file.with_name(f"{file.name}.{number}")
             if older.exists():
-                older.replace(log.with_name(f"{log.name}.{number + 1}"))
-        shutil.copyfile(log, log.with_name(f"{log.name}.1"))
-        os.truncate(log, 0)
+                older.replace(file.with_name(f"{file.name}.{number + 1}"))
+        shutil.copyfile(file, file.with_name(f"{file.name}.1"))
+        os.truncate(file, 0)

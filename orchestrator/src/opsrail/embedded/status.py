@@ -7,6 +7,7 @@ from typing import Self
 
 from opsrail.embedded.child import Child, State
 from opsrail.embedded.supervisor import Supervisor
+from opsrail_sdk.log_output import LogOutput
 
 
 class PlainStatus:
@@ -26,7 +27,7 @@ class PlainStatus:
         self.say(f"{child.name} {child.state}{first_line}")
 
     def say(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        LogOutput(sys.stderr).msg(text)
 
     async def follow(self, _stack: Supervisor) -> None:
         return None

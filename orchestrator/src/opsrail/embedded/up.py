@@ -5,7 +5,6 @@ import contextlib
 import logging
 import os
 import signal
-import sys
 from pathlib import Path
 
 import structlog
@@ -15,6 +14,7 @@ from opsrail.embedded.addresses import External
 from opsrail.embedded.child import StartFailedError
 from opsrail.embedded.folder import FolderInUseError
 from opsrail.embedded.supervisor import Options, Supervisor
+from opsrail_sdk.log_output import to_stderr
 
 URL_FILE = "url"
 """In the data folder: the address, for the command line, also where the port was free to choose."""
@@ -63,7 +63,7 @@ async def up(options: Options) -> int:
     with view:
         structlog.configure(
             wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+            logger_factory=to_stderr(),
         )
         following = asyncio.create_task(view.follow(stack), name="status")
         try:
