@@ -18,7 +18,7 @@ ENDLESS = "/v1/stream"
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_no_5xx_and_no_undocumented_answer(new_stack: Callable[..., Stack], tmp_path: Path) -> None:
     stack = new_stack("--no-agents").start()
     command = [

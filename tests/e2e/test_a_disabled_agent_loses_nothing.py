@@ -13,7 +13,6 @@ PUSHES = 100
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_a_hundred_pushes_are_all_replayed(forge: Forge, stack: Stack) -> None:
     events = _pushes_while_disabled(forge, "disabled/replay")
     assert pipelines(forge.client, events) == []
@@ -26,7 +25,6 @@ def test_a_hundred_pushes_are_all_replayed(forge: Forge, stack: Stack) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_a_hundred_pushes_are_all_skipped(forge: Forge, stack: Stack) -> None:
     events = _pushes_while_disabled(forge, "disabled/skip")
     _enable(stack, forge.client, "skip")

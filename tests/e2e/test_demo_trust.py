@@ -8,7 +8,6 @@ from opsrail.testing.stack import Stack
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_what_trust_promises_is_shown(stack: Stack) -> None:
     stack.wait_agents("ci")
     done = stack.cli("demo", "trust", "--json", timeout=240)

@@ -53,7 +53,6 @@ def _not_ready(api: httpx.Client) -> set[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("server", ["postgres", "nats", "valkey"])
 def test_what_was_answered_202_is_there_after_the_outage(
     attached: Stack, api: httpx.Client, outside: RunningServers, git: GitServer, server: str

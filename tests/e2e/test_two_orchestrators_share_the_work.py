@@ -40,7 +40,6 @@ def _replicas(stack: Stack) -> set[int]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_hooks_runs_and_the_stream_survive_a_killed_replica(pair: Stack, api: httpx.Client, git: GitServer) -> None:
     connection = connect(api, "github", f"pair-{uuid.uuid4().hex[:8]}")
     repository, base = Forge(api, connection, git).repository("pair/app")

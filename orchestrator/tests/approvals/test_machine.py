@@ -287,7 +287,7 @@ def test_no_path_runs_without_a_permit(settings: Settings) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_no_longer_path_runs_without_a_permit(settings: Settings) -> None:
     explore(settings, examples=100)
 

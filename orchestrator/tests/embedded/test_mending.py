@@ -17,7 +17,6 @@ PATIENCE_SECONDS = 30.0
 """For what must succeed: the disk of a shared machine may stand still for a while."""
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are Linux's")
 async def test_a_stream_that_could_not_be_written_takes_messages_again(tmp_path: Path) -> None:
     servers = Servers(tmp_path / "data")
