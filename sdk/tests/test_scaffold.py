@@ -57,12 +57,31 @@ async def test_check_names_what_is_wrong(tmp_path: Path) -> None:
     assert failed == {"readme", "imports", "described", "query preview refuses bad input and leaks nothing"}
 
 
-async def test_an_agent_that_does_not_load_is_a_finding(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("raise RuntimeError('no')", "RuntimeError: no"),
+        ("raise SystemExit(0)", "loads: SystemExit: 0"),
+        ("def (", "FAIL imports: src/opsrail_broken/agent.py: invalid syntax"),
+    ],
+)
+async def test_an_agent_that_does_not_load_is_a_finding(tmp_path: Path, code: str, said: str) -> None:
     folder = scaffold.new("broken", tmp_path)
-    (folder / "src" / "opsrail_broken" / "agent.py").write_text("raise RuntimeError('no')\n")
-    code, output = await run("opsrail_sdk", "check", "broken", "--json", cwd=tmp_path)
-    assert code == 1
-    assert "RuntimeError: no" in output
+    (folder / "src" / "opsrail_broken" / "agent.py").write_text(f"{code}\n")
+    (folder / "pyproject.toml").write_text("[project\n")
+    status, output = await run("opsrail_sdk", "check", "broken", cwd=tmp_path)
+    assert status == 1
+    assert said in output
+    assert "FAIL entry_point: pyproject.toml: " in output
+
+
+async def test_an_agent_that_talks_where_its_manifest_is_read_is_a_finding(tmp_path: Path) -> None:
+    folder = scaffold.new("chatty", tmp_path)
+    main = folder / "src" / "opsrail_chatty" / "__main__.py"
+    main.write_text(f"print('hello')\n{main.read_text()}")
+    status, output = await run("opsrail_sdk", "check", "chatty", cwd=tmp_path)
+    assert status == 1
+    assert [line.split(":")[0] for line in output.splitlines() if line.startswith("FAIL")] == ["FAIL prints_manifest"]
 
 
 def test_the_id_of_an_installed_agent_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

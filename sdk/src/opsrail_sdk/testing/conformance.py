@@ -53,7 +53,7 @@ async def check(folder: Path) -> list[Finding]:
     findings = [*check_layout(folder), *check_readme(folder), *check_imports(folder)]
     try:
         agent = load(folder)
-    except Exception as error:  # noqa: BLE001 - whatever importing somebody's code raises is the finding
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever somebody's code raises is the finding
         return [*findings, Finding("loads", ok=False, detail=f"{type(error).__name__}: {error}")]
     findings += [Finding("loads", ok=True), *check_manifest(agent, folder), *check_schemas(agent)]
     return [*findings, *await check_live(agent, folder)]
@@ -81,8 +81,12 @@ def check_layout(folder: Path) -> Iterator[Finding]:
     missing = [name for name in wanted if not (folder / name).exists()]
     yield Finding("layout", ok=not missing, detail=f"missing: {', '.join(missing)}" if missing else "")
     if (folder / "pyproject.toml").exists():
-        project = tomllib.loads((folder / "pyproject.toml").read_text()).get("project", {})
-        points = project.get("entry-points", {}).get("opsrail.agents", {})
+        try:
+            document = tomllib.loads((folder / "pyproject.toml").read_text())
+        except ValueError as error:
+            yield Finding("entry_point", ok=False, detail=f"pyproject.toml: {error}")
+            return
+        points = document.get("project", {}).get("entry-points", {}).get("opsrail.agents", {})
         right = points == {folder.name: package}
         yield Finding(
             "entry_point", ok=right, detail="" if right else f'[opsrail.agents] must say {folder.name} = "{package}"'
@@ -101,13 +105,19 @@ def check_readme(folder: Path) -> Iterator[Finding]:
 def check_imports(folder: Path) -> Iterator[Finding]:
     """Of ours, an agent imports the SDK alone."""
     own = f"opsrail_{folder.name}"
-    foreign = sorted(
-        f"{path.relative_to(folder)}: {name}"
-        for path in (folder / "src").rglob("*.py")
-        for name in _imported(path)
-        if name.split(".")[0] not in {own, "opsrail_sdk"} and name.split(".")[0].split("_")[0] == "opsrail"
-    )
-    yield Finding("imports", ok=not foreign, detail="; ".join(foreign))
+    wrong = []
+    for path in sorted((folder / "src").rglob("*.py")):
+        try:
+            imported = sorted(_imported(path))
+        except (SyntaxError, ValueError) as error:
+            wrong.append(f"{path.relative_to(folder)}: {error}")
+            continue
+        wrong += [
+            f"{path.relative_to(folder)}: {name}"
+            for name in imported
+            if name.split(".")[0] not in {own, "opsrail_sdk"} and name.split(".")[0].split("_")[0] == "opsrail"
+        ]
+    yield Finding("imports", ok=not wrong, detail="; ".join(wrong))
 
 
 def check_manifest(agent: Agent, folder: Path) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from opsrail_sdk.agent import Agent
 from opsrail_sdk.bus import Bus
+from opsrail_sdk.contracts.manifest import Manifest
 from opsrail_sdk.contracts.run import Heartbeat, RunState
 from opsrail_sdk.errors import AgentError
 from opsrail_sdk.testing.conformance import Finding
@@ -53,6 +54,7 @@ async def _check(agent: Agent, folder: Path, orchestration: Orchestration, url: 
         "OPSRAIL_AGENT_INSTANCE": "check",
         "OPSRAIL_WORKDIR": str(scratch / "work"),
     }
+    findings = [await _check_manifest(agent, environment)]
     with (scratch / "agent.log").open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", agent.module, "run", env=environment, stdout=output, stderr=output
@@ -61,8 +63,9 @@ async def _check(agent: Agent, folder: Path, orchestration: Orchestration, url: 
         beat = await _first_beat(orchestration, agent, process)
         if beat is None:
             log = (scratch / "agent.log").read_text()[-2000:]
-            return [Finding("starts", ok=False, detail=f"no heartbeat within {PATIENCE.total_seconds():g} s: {log}")]
-        findings = [Finding("starts", ok=True, detail=beat.error or "")]
+            detail = f"no heartbeat within {PATIENCE.total_seconds():g} s: {log}"
+            return [*findings, Finding("starts", ok=False, detail=detail)]
+        findings.append(Finding("starts", ok=True, detail=beat.error or ""))
         same = beat.manifest_digest == agent.manifest.digest()
         findings.append(Finding("heartbeat", ok=same, detail="" if same else "it heartbeats another manifest"))
         if beat.state == "ready":
@@ -75,6 +78,23 @@ async def _check(agent: Agent, folder: Path, orchestration: Orchestration, url: 
             process.kill()
             await process.wait()
     return findings
+
+
+async def _check_manifest(agent: Agent, environment: Mapping[str, str]) -> Finding:
+    """What an installation reads: the manifest on stdout, and nothing else."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", agent.module, "manifest"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=environment,
+    )
+    printed, _ = await process.communicate()
+    try:
+        same = Manifest.model_validate_json(printed).digest() == agent.manifest.digest()
+    except ValidationError:
+        same = False
+    detail = f"`python -m {agent.module} manifest` must print the manifest, and nothing else to stdout"
+    return Finding("prints_manifest", ok=same, detail="" if same else detail)
 
 
 async def _first_beat(
