@@ -158,6 +158,22 @@ def test_kill_9_of_any_part_brings_it_back(start: Callable[..., Stack], heard: b
     assert stack.process.poll() is None
 
 
+def test_a_part_that_dies_while_the_folder_cannot_be_written_comes_back_once_it_can(
+    start: Callable[..., Stack], data: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "stderr"
+    with log.open("w") as said:
+        stack = start(stderr=said.fileno())
+    first = stack.parts()["valkey"]
+    in_the_way = data / "processes.json.new"
+    in_the_way.mkdir()
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: "part_restarting" in log.read_text(), "the supervisor to try again")
+    in_the_way.rmdir()
+    wait_until(lambda: stack.parts()["valkey"] != first, "a new process")
+    assert stack.process.poll() is None
+
+
 def test_a_restarted_orchestrator_knows_the_servers_and_its_environment_shows_no_password(
     start: Callable[..., Stack],
 ) -> None:

@@ -219,7 +219,8 @@ class Child:
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-        self._folder.forget(self.name)
+        with contextlib.suppress(OSError):  # a full disk; the record of a process that is no more misleads nobody
+            self._folder.forget(self.name)
 
     async def _enter(self, state: State) -> None:
         if state is not self.state:
