@@ -44,6 +44,7 @@ test("a seventh agent gets its tab and its pages from its manifest alone", async
 test("a problem is shown with its code and its correlation id", async () => {
   await renderApp("/runs/nothing-of-this-id");
   const alert = await screen.findByRole("alert", {}, PATIENCE);
+  expect(screen.getByRole("heading", { level: 1 })).toHaveTextContent("Run");
   expect(alert).toHaveTextContent("there is nothing of this id");
   expect(alert).toHaveTextContent("not_found");
   expect(alert).toHaveTextContent("c0ffee00-0000-4000-8000-000000000000");

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { bytes, duration, exact, relative, span, words } from "./format";
+import { bytes, counted, duration, exact, moment, relative, span, words } from "./format";
 
 test.each([
   [0, "0 B"],
@@ -36,6 +36,15 @@ test.each([
 ])("%s from a Saturday at ten", (iso, text) =>
   expect(relative(iso, Date.parse("2026-11-21T10:00:00Z"))).toBe(text),
 );
+
+test("a moment of another day says its day", () => {
+  const noon = new Date(2026, 10, 21, 12, 0, 0, 7);
+  expect(moment(noon.toISOString(), new Date(2026, 10, 21, 23).getTime())).toBe("12:00:00.007");
+  expect(moment(noon.toISOString(), new Date(2026, 10, 22, 1).getTime())).toBe("Nov 21, 12:00:00.007");
+});
+
+test("one is singular", () =>
+  expect([0, 1, 1200].map((count) => counted(count, "line"))).toEqual(["0 lines", "1 line", "1,200 lines"]));
 
 test("an exact time says its zone", () =>
   expect(exact("2026-11-21T10:00:00Z")).toMatch(/(UTC|GMT|[A-Z]{2,5})/));

@@ -48,7 +48,7 @@ export function Modal({
       )}
     >
       <header className="flex items-center justify-between gap-3 border-b border-line py-2 pr-2 pl-4">
-        <h2 id={id} className="min-w-0 truncate text-sm font-semibold">
+        <h2 id={id} className={cx("min-w-0 text-sm font-semibold", side ? "truncate" : "break-words")}>
           {title}
         </h2>
         <Button

@@ -79,6 +79,8 @@ test("holds back what does not fit, and says where", async () => {
   expect(onSubmit).not.toHaveBeenCalled();
   expect(screen.getByLabelText(/Clone URL/)).toHaveAccessibleDescription(/must be a whole URL/);
   expect(screen.getByLabelText(/Clone URL/)).toBeInvalid();
+  expect(screen.getByLabelText(/Clone URL/)).toHaveFocus();
+  expect(screen.getByRole("alert")).toHaveTextContent("Clone URL must be a whole URL");
 });
 
 test("emptying a field leaves it out again", async () => {

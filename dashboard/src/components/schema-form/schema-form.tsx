@@ -1,10 +1,11 @@
 /** A form for any object schema: agents' configs, actions' and queries' inputs, connections' settings. */
-import { useState, type FormEvent, type ReactNode } from "react";
+import { useEffect, useRef, useState, type FormEvent, type ReactNode } from "react";
 
 import { Problem } from "@/api/problem";
 import type { JsonObject, JsonSchema } from "@/api/types";
 
 import { ProblemNotice } from "../feedback";
+import { words } from "../format";
 import { FormContext } from "./context";
 import { ObjectFields } from "./fields";
 import { validate, type Errors } from "./validate";
@@ -32,7 +33,13 @@ export function SchemaForm({
 }) {
   const [value, setValue] = useState<JsonObject>(initial ?? {});
   const [unreadable, setUnreadable] = useState<Errors>({});
-  const [tried, setTried] = useState(false);
+  const [tries, setTries] = useState(0);
+  const tried = tries > 0;
+  const form = useRef<HTMLFormElement>(null);
+  useEffect(() => {
+    // The first field that does not fit may be far above the button.
+    if (tries > 0) form.current?.querySelector<HTMLElement>("[aria-invalid]")?.focus();
+  }, [tries]);
   const refused =
     problem instanceof Problem
       ? Object.fromEntries(problem.errors.map((item) => [fieldPath(item.field), item.message]))
@@ -42,8 +49,7 @@ export function SchemaForm({
 
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    setTried(true);
-    if (Object.keys(found).length > 0) return;
+    if (Object.keys(found).length > 0) return setTries(tries + 1);
     const submitter = (event.nativeEvent as SubmitEvent).submitter as HTMLButtonElement | null;
     onSubmit(value, submitter?.value || null);
   };
@@ -55,7 +61,7 @@ export function SchemaForm({
 
   return (
     <FormContext value={{ root: schema, errors, report }}>
-      <form onSubmit={submit} noValidate className="flex flex-col gap-4">
+      <form ref={form} onSubmit={submit} noValidate className="flex flex-col gap-4">
         {before}
         <ObjectFields
           schema={schema}
@@ -70,7 +76,7 @@ export function SchemaForm({
         {tried && Object.keys(found).length > 0 && (
           <p role="alert" className="text-sm text-bad">
             {Object.entries(found)
-              .map(([path, message]) => `${path || "The form"} ${message}`)
+              .map(([path, message]) => `${path.split(".").map(words).join(" › ") || "The form"} ${message}`)
               .join("; ")}
           </p>
         )}

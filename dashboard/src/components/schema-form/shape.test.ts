@@ -25,6 +25,7 @@ test("knows a control for what pydantic writes", () => {
     kind: "text",
     format: "password",
   });
+  expect(shape({ type: "string", maxLength: 262_144 })).toEqual({ kind: "text", format: "multiline" });
   expect(shape({ type: "string", enum: ["a", "b"] })).toEqual({ kind: "choice", options: ["a", "b"] });
   expect(shape({ const: "x" })).toEqual({ kind: "choice", options: ["x"] });
   expect(shape({ type: "object", additionalProperties: { type: "string" } })).toEqual({

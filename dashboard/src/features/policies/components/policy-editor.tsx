@@ -95,7 +95,7 @@ export function PolicyEditor({ from }: { from: PolicyWhole }) {
             language="cedar"
             label="Policies"
             marked={faultLines(text, faults)}
-            className="h-[28rem] xl:h-[40rem]"
+            className="h-[28rem] xl:h-[clamp(20rem,calc(100dvh-22rem),40rem)]"
           />
         </div>
         {check.isError && !waiting && <ProblemNotice error={check.error} />}

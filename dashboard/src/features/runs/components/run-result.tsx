@@ -1,9 +1,10 @@
 /** What a run came to: why it failed, and the lists of what it did as tables. Nothing here knows the agent. */
-import type { Json, Run } from "@/api/types";
+import type { Json, JsonObject, Run } from "@/api/types";
 import { Card } from "@/components/card";
 import { words } from "@/components/format";
 import { JsonView } from "@/components/json-view";
 import { ValueCell } from "@/components/panels/value-cell";
+import { toneOf } from "@/components/state-badge";
 import { Table } from "@/components/table";
 
 import { tablesOf, type ResultTable } from "../tables";
@@ -34,7 +35,15 @@ export function RunTables({ run }: { run: Run }) {
   ));
 }
 
-function ResultRows({ table: { name, columns, rows } }: { table: ResultTable }) {
+const isState = (value: unknown) => typeof value === "string" && toneOf(value) !== "idle";
+const isNumeric = (rows: JsonObject[], column: string) =>
+  rows.every((row) => row[column] === null || typeof row[column] === "number");
+
+/** States come first and numbers last; on a phone what is the same in every row is left out. */
+function ResultRows({ table: { name, columns: given, rows } }: { table: ResultTable }) {
+  const rank = (column: string) =>
+    rows.some((row) => isState(row[column])) ? 0 : isNumeric(rows, column) ? 2 : 1;
+  const columns = given.toSorted((a, b) => rank(a) - rank(b));
   const numbered = rows.map((row, index) => ({ row, index }));
   return (
     <Table<(typeof numbered)[number]>
@@ -43,7 +52,8 @@ function ResultRows({ table: { name, columns, rows } }: { table: ResultTable }) 
       rowKey={({ index }) => String(index)}
       columns={columns.map((column) => ({
         header: words(column),
-        numeric: rows.every((row) => row[column] === null || typeof row[column] === "number"),
+        wide: rows.length > 1 && rows.every((row) => row[column] === rows[0]?.[column]),
+        numeric: isNumeric(rows, column),
         cell: ({ row }) => (
           <span className="inline-block max-w-96 break-words whitespace-normal">
             <ValueCell value={row[column]} />
