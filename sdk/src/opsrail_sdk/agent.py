@@ -203,14 +203,6 @@ class Agent:
     manifest: Manifest = field(init=False)
 
     def __post_init__(self) -> None:
-        for group in (self.actions, self.queries, self.subscriptions, self.schedules):
-            names = [verb.spec.name for verb in group]
-            if len(names) != len(set(names)):
-                raise ValueError(f"agent {self.id}: a name is used twice among {names}")
-        known = {verb.spec.name for verb in self.actions}
-        for verb in self.actions:
-            if verb.spec.undo and verb.spec.undo not in known:
-                raise ValueError(f"agent {self.id}: {verb.spec.name} is undone by unknown {verb.spec.undo}")
         manifest = Manifest(
             id=self.id,
             title=self.title,

@@ -6,17 +6,23 @@ It answers what an operator asks before installing: what it does, how risky each
 import hashlib
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 CONTRACT_VERSION = 1
 """Version of these contracts. An agent built for a later one is refused at install."""
 
 AgentId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 VerbName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Wanted = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}\.[a-z][a-z0-9_]{0,63}$")]
+"""``agent.action``."""
 JsonSchema = dict[str, Any]
+
+_LONGEST = timedelta(days=366)
+_LONGEST_QUERY = timedelta(minutes=10)
+"""As long as the bus keeps the way back open; see ``contracts.access``."""
 
 
 class Model(BaseModel):
@@ -49,7 +55,7 @@ class ActionSpec(Model):
     idempotent: bool
     dry_run: bool = False
     undo: VerbName | None = None
-    timeout: timedelta = timedelta(minutes=10)
+    timeout: timedelta = Field(default=timedelta(minutes=10), gt=timedelta(0), le=_LONGEST)
     max_attempts: int = Field(default=3, ge=1, le=100)
     input_schema: JsonSchema
     output_schema: JsonSchema
@@ -61,8 +67,8 @@ class QuerySpec(Model):
     name: VerbName
     title: str
     description: str = ""
-    timeout: timedelta = timedelta(seconds=10)
-    cache: timedelta = timedelta(0)
+    timeout: timedelta = Field(default=timedelta(seconds=10), gt=timedelta(0), le=_LONGEST_QUERY)
+    cache: timedelta = Field(default=timedelta(0), ge=timedelta(0), le=_LONGEST)
     input_schema: JsonSchema
     output_schema: JsonSchema
 
@@ -80,7 +86,7 @@ class ScheduleSpec(Model):
 
     name: VerbName
     description: str = ""
-    every: timedelta
+    every: timedelta = Field(gt=timedelta(0), le=_LONGEST)
 
 
 class Permission(Model):
@@ -105,7 +111,7 @@ class Panel(Model):
 class Manifest(Model):
     """The whole agent, as data."""
 
-    contract: int = CONTRACT_VERSION
+    contract: int = Field(default=CONTRACT_VERSION, ge=1, strict=True)
     id: AgentId
     title: str
     description: str
@@ -117,8 +123,8 @@ class Manifest(Model):
     permissions: tuple[Permission, ...] = ()
     connections: tuple[str, ...] = ()
     """Kinds of connections whose credentials it may ask for."""
-    requests: tuple[str, ...] = ()
-    """Runs that it may ask for itself, as ``agent.action``."""
+    requests: tuple[Wanted, ...] = ()
+    """Runs that it may ask for itself."""
     emits: tuple[str, ...] = ()
     actions: tuple[ActionSpec, ...] = ()
     queries: tuple[QuerySpec, ...] = ()
@@ -126,6 +132,18 @@ class Manifest(Model):
     schedules: tuple[ScheduleSpec, ...] = ()
     panels: tuple[Panel, ...] = ()
     config_schema: JsonSchema
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Self:
+        for group in (self.actions, self.queries, self.subscriptions, self.schedules):
+            names = [verb.name for verb in group]
+            if len(names) != len(set(names)):
+                raise ValueError(f"a name is used twice among {names}")
+        known = {verb.name for verb in self.actions}
+        for verb in self.actions:
+            if verb.undo and verb.undo not in known:
+                raise ValueError(f"{verb.name} is undone by unknown {verb.undo}")
+        return self
 
     def action(self, name: str) -> ActionSpec | None:
         return next((spec for spec in self.actions if spec.name == name), None)
