@@ -80,6 +80,18 @@ async def test_ready_tells_each_part(client: httpx.AsyncClient) -> None:
     assert (await client.get("/healthz")).json() == {"status": "ok"}
 
 
+async def test_probes_by_head_tell_the_same_as_by_get(orchestrator: Orchestrator, client: httpx.AsyncClient) -> None:
+    assert (await client.head("/readyz")).status_code == 200
+    assert (await client.head("/healthz")).status_code == 200
+    await orchestrator.container.bus.close()
+    assert (await client.get("/readyz")).status_code == 503
+    assert (await client.head("/readyz")).status_code == 503
+
+
+async def test_a_head_that_no_route_knows_is_no_missing_thing(client: httpx.AsyncClient) -> None:
+    assert (await client.head("/v1/me")).status_code == 405
+
+
 async def test_the_api_works_while_redis_is_away(servers: RunningServers, client: httpx.AsyncClient) -> None:
     servers.stop("valkey")
     try:

@@ -36,12 +36,14 @@ class Readiness(BaseModel):
     parts: list[Part]
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
 async def healthz() -> Health:
     """The process is alive."""
     return Health()
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", responses={503: {"model": Readiness, "description": "A required part is away"}})
 async def readyz(services: Services, response: Response) -> Readiness:
     """Whether requests can be served, part by part."""

@@ -38,6 +38,8 @@ class Dashboard(StaticFiles):
         return response
 
     async def get_response(self, path: str, scope: Scope) -> Response:
+        if path.startswith("v1/") and scope["method"] == "HEAD":
+            raise HTTPException(405, headers={"Allow": "GET"})
         try:
             response = await super().get_response(path, scope)
         except HTTPException as error:

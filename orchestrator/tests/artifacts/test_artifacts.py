@@ -49,7 +49,7 @@ async def store(orchestrator: Orchestrator, tmp_path: Path, **values: str) -> Ar
     )
     with orchestrator.container.hints.listen("run", ident=run_id, org_id=org) as listener:
         await bus.publish(subjects.run_artifact(org, "ci", str(run_id)), told.encode())
-        assert await listener.wait(5)
+        assert await listener.wait(30)
     return told
 
 
@@ -68,6 +68,9 @@ async def test_an_announced_artifact_is_listed_and_fetched_whole(
     digest = hashlib.sha256(CONTENT)
     assert answer.headers["etag"] == f'"sha256:{digest.hexdigest()}"'
     assert answer.headers["digest"] == f"sha-256={base64.b64encode(digest.digest()).decode()}"
+    head = await client.head(f"/v1/artifacts/{told.id}/content")
+    assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", str(len(CONTENT)))
+    assert head.headers["etag"] == answer.headers["etag"]
     again = await client.get(f"/v1/artifacts/{told.id}/content", headers={"If-None-Match": answer.headers["etag"]})
     assert again.status_code == 304
 

@@ -92,6 +92,13 @@ async def get_content(
     )
 
 
+@router.head("/artifacts/{artifact_id}/content", include_in_schema=False)
+async def describe_content(principal: Reader, services: Services, artifact_id: str) -> Response:
+    """What ``get_content`` would say before the bytes."""
+    artifact = await _find(services, principal.org_id, artifact_id)
+    return Response(media_type=headers.media_type(artifact), headers=headers.content_headers(artifact))
+
+
 async def _find(services: Container, org_id: uuid.UUID, artifact_id: str) -> Artifact:
     async with services.database.organisation(org_id) as session:
         artifact = await repository.get(session, org_id, artifact_id) if "\0" not in artifact_id else None
