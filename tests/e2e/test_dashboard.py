@@ -1,6 +1,7 @@
 """People work with the dashboard, in a real Chromium, on the real stack. Any error in the browser's console fails."""
 
 import re
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -164,6 +165,46 @@ artifacts:
     expect(inside.get_by_role("dialog")).to_contain_text("dev.cdevents.pipelinerun.finished")
 
 
+def test_a_failed_run_tells_its_steps_and_is_run_again(inside: Page, forge: Forge) -> None:
+    steps = "  - {name: lint, run: 'true'}\n  - {name: unit, run: exit 3}\n  - {name: deploy, run: 'true'}\n"
+    _, commit = forge.repository("dashboard/red", {".opsrail/ci.yaml": f"steps:\n{steps}"})
+    [run] = ended(forge.client, forge.push("dashboard/red", commit).json()["events"], 1)
+    inside.goto("/runs?state=badly")
+    inside.get_by_role("row").filter(has_text="dashboard/red · main").get_by_role("link").click()
+    expect(inside.get_by_role("alert")).to_contain_text("step unit failed")
+    rows = inside.get_by_role("table", name="Steps").get_by_role("row")
+    expect(rows.filter(has_text="lint")).to_contain_text("success")
+    expect(rows.filter(has_text="unit")).to_contain_text("exit code 3")
+    expect(rows.filter(has_text="deploy")).to_contain_text("skipped")
+    inside.get_by_role("button", name="Run again").click()
+    inside.get_by_role("dialog").get_by_role("button", name="Run again").click()
+    expect(inside).not_to_have_url(re.compile(run["id"]))
+    expect(inside.get_by_role("alert")).to_contain_text("step unit failed")
+    again = forge.client.get(f"/v1/runs/{inside.url.rsplit('/', 1)[1]}").json()
+    assert (again["input"], again["cause"]) == (run["input"], None)
+
+
+def test_a_log_stays_where_somebody_reads(inside: Page, forge: Forge, tmp_path: Path) -> None:
+    gate = tmp_path / "open"
+    script = f"seq -f row-%g 300; until [ -e {gate} ]; do sleep 0.1; done; echo more"
+    _, commit = forge.repository(
+        "dashboard/read", {".opsrail/ci.yaml": f"steps:\n  - name: count\n    run: {script}\n"}
+    )
+    forge.push("dashboard/read", commit)
+    inside.goto("/runs?state=running")
+    inside.get_by_role("row").filter(has_text="dashboard/read").get_by_role("link").click()
+    log, follow = inside.get_by_role("log"), inside.get_by_role("button", name="Follow")
+    expect(log.get_by_text("row-300", exact=True)).to_be_in_viewport()
+    log.press("Home")
+    expect(follow).to_have_attribute("aria-pressed", "false")
+    expect(log.get_by_text("cloning")).to_be_in_viewport()
+    gate.touch()
+    expect(inside.get_by_text("complete")).to_be_visible()
+    expect(log.get_by_text("cloning")).to_be_in_viewport()
+    log.press("End")
+    expect(log.get_by_text("more", exact=True)).to_be_in_viewport()
+
+
 def test_a_run_is_cancelled(inside: Page, forge: Forge) -> None:
     _, commit = forge.repository(
         "dashboard/endless", {".opsrail/ci.yaml": "steps:\n  - {name: wait, run: sleep 300}\n"}
@@ -223,6 +264,42 @@ def test_events_are_shown_as_they_come(inside: Page, forge: Forge) -> None:
     expect(drawer).to_contain_text(commit)
     inside.keyboard.press("Escape")
     expect(drawer).to_have_count(0)
+
+
+def test_a_live_list_keeps_still_under_the_pointer(inside: Page, client: httpx.Client) -> None:
+    def tell(subject: str) -> None:
+        event = {"specversion": "1.0", "id": uuid.uuid4().hex, "source": "/dashboard", "type": "org.example.still"}
+        assert client.post("/v1/events", json={**event, "subject": subject}).status_code == 202
+
+    inside.goto("/events?type=org.example.still")
+    live = inside.locator("section").filter(has=inside.get_by_role("heading", name="Live"))
+    expect(live).to_contain_text("No event of this type")
+    expect(inside.get_by_text("Live", exact=True).first).to_be_visible()
+    tell("the first")
+    live.get_by_role("cell", name="the first").hover()
+    tell("the second")
+    expect(live.get_by_role("status")).to_have_text("1 new")
+    expect(live.get_by_role("cell", name="the second")).to_have_count(0)
+    inside.mouse.move(0, 0)
+    expect(live.get_by_role("row")).to_contain_text(["Subject", "the second", "the first"])
+
+
+def test_a_key_of_many_lines_is_kept_whole(inside: Page, client: httpx.Client) -> None:
+    key = "-----BEGIN KEY-----\nof two\nlines\n-----END KEY-----\n"
+    inside.goto("/connections/new")
+    inside.get_by_label("Kind").select_option("git")
+    inside.get_by_role("textbox", name="Name").first.fill("dashboard:key")
+    inside.get_by_label("URL").fill("https://git.example.org")
+    inside.get_by_label("Private key", exact=True).fill(key)
+    expect(inside.get_by_label("Private key", exact=True)).to_have_value(key)
+    expect(inside.get_by_role("textbox", name="Name").first).to_have_accessible_description(
+        re.compile("may hold letters")
+    )
+    inside.get_by_role("textbox", name="Name").first.fill("dashboard/key")
+    with inside.expect_request("**/v1/connections") as sent:
+        inside.get_by_role("button", name="Create connection").click()
+    assert sent.value.post_data_json["secrets"] == {"private_key": key}
+    expect(inside.get_by_role("link", name="Done")).to_be_visible()
 
 
 def test_a_token_is_made_and_revoked(inside: Page, stack: Stack) -> None:

@@ -1,9 +1,11 @@
 """Every page of the dashboard in both themes: axe-core finds nothing, and a phone shows it whole. In Chromium."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -155,6 +157,33 @@ def test_dialogs_and_drawers(page: Page, axe: str, ada: Person, waiting: str) ->
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).to_have_count(0)
     assert {path: looks for path, looks in found.items() if looks} == {}
+
+
+def test_a_phone_tells_the_rows_of_a_list_apart(page: Page, ada: Person, waiting: str) -> None:
+    ada.sign_in(page)
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    for path, told in (
+        ("/runs?state=awaiting_approval", "pages/waits"),
+        ("/approvals?state=all", "pages/waits"),
+        (f"/decisions?run_id={waiting}", "a change to production needs approval"),
+        ("/events?type=io.opsrail.approval.requested.v1", waiting),
+    ):
+        page.goto(path)
+        expect(page.get_by_role("cell").get_by_text(told).locator("visible=true").first).to_be_in_viewport()
+
+
+def test_scripts_and_styles_are_sent_compressed(stack: Stack) -> None:
+    with httpx.Client(base_url=stack.url) as client:
+        named = re.findall(r'"(/assets/[^"]+)"', client.get("/").text)
+        assert named
+        for name in named:
+            plain = client.get(name, headers={"Accept-Encoding": "identity"})
+            packed = client.get(name, headers={"Accept-Encoding": "gzip, br"})
+            assert (plain.headers.get("Content-Encoding"), packed.headers["Content-Encoding"]) == (None, "gzip")
+            assert int(packed.headers["Content-Length"]) < len(plain.content) / 2
+            assert packed.content == plain.content
+            assert packed.headers["Content-Type"] == plain.headers["Content-Type"]
+            assert packed.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
 
 
 def test_a_phone_has_the_navigation_in_a_drawer(page: Page, axe: str, ada: Person) -> None:

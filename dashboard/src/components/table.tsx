@@ -78,7 +78,9 @@ export function Table<Row>({
                   >
                     {column.cell(row)}
                     {column.under && (
-                      <span className="block truncate text-xs text-soft md:hidden">{column.under(row)}</span>
+                      <span className="line-clamp-2 text-xs break-words whitespace-normal text-soft md:hidden">
+                        {column.under(row)}
+                      </span>
                     )}
                   </td>
                 ))}

@@ -22,7 +22,13 @@ export const Route = createFileRoute("/_signed-in/account")({ component: Account
 function Account() {
   const session = useQuery(sessionQuery);
   if (session.isPending) return <Skeleton />;
-  if (!session.data) return <ProblemNotice error={session.error} retry={() => void session.refetch()} />;
+  if (!session.data)
+    return (
+      <>
+        <PageHeader title="Account" />
+        <ProblemNotice error={session.error} retry={() => void session.refetch()} />
+      </>
+    );
   const { data } = session;
   const login = data.csrf_token !== null;
   return (

@@ -86,7 +86,11 @@ const columns = (select: (row: Decision) => void, selected?: string): Column<Dec
   { header: "Outcome", cell: (row) => <OutcomeBadge outcome={row.outcome} /> },
   {
     header: "Wish",
-    under: (row) => <Why decision={row} />,
+    under: (row) => (
+      <>
+        <Ago at={row.created_at} /> · <Why decision={row} />
+      </>
+    ),
     cell: (row) => (
       <button
         type="button"
@@ -121,7 +125,7 @@ const columns = (select: (row: Decision) => void, selected?: string): Column<Dec
     numeric: true,
     cell: (row) => `${(row.seconds * 1000).toFixed(1)} ms`,
   },
-  { header: "Decided", numeric: true, cell: (row) => <Ago at={row.created_at} /> },
+  { header: "Decided", numeric: true, wide: true, cell: (row) => <Ago at={row.created_at} /> },
 ];
 
 function Why({ decision }: { decision: Decision }) {

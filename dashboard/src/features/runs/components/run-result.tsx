@@ -52,7 +52,7 @@ function ResultRows({ table: { name, columns: given, rows } }: { table: ResultTa
       rowKey={({ index }) => String(index)}
       columns={columns.map((column) => ({
         header: words(column),
-        wide: rows.length > 1 && rows.every((row) => row[column] === rows[0]?.[column]),
+        wide: rank(column) > 0 && rows.length > 1 && rows.every((row) => row[column] === rows[0]?.[column]),
         numeric: isNumeric(rows, column),
         cell: ({ row }) => (
           <span className="inline-block max-w-96 break-words whitespace-normal">

@@ -13,7 +13,11 @@ const COLUMNS: Column<Run>[] = [
   { header: "State", cell: (run) => <StateBadge state={run.state} /> },
   {
     header: "Run",
-    under: (run) => <About run={run} />,
+    under: (run) => (
+      <>
+        <Ago at={run.created_at} /> · <About run={run} />
+      </>
+    ),
     cell: (run) => (
       <Link to="/runs/$runId" params={{ runId: run.id }} className="font-medium text-accent hover:underline">
         {run.agent}.{run.action}
@@ -41,7 +45,7 @@ const COLUMNS: Column<Run>[] = [
     wide: true,
     cell: (run) => <Took from={run.started_at} to={run.finished_at} />,
   },
-  { header: "Asked", numeric: true, cell: (run) => <Ago at={run.created_at} /> },
+  { header: "Asked", numeric: true, wide: true, cell: (run) => <Ago at={run.created_at} /> },
 ];
 
 /** What it acts on, and what became of it. */
