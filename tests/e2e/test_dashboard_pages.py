@@ -1,6 +1,7 @@
 """Every page of the dashboard in both themes: axe-core finds nothing, and a phone shows it whole. In Chromium."""
 
 import re
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,17 @@ def test_pages_inside(page: Page, axe: str, ada: Person, waiting: str) -> None:
             titles[path] = page.title()
     assert {path: looks for path, looks in found.items() if looks} == {}
     assert len(set(titles.values())) == len(titles), titles
+
+
+def test_live_events_beside_stored_ones(page: Page, axe: str, ada: Person, stack: Stack) -> None:
+    ada.sign_in(page)
+    page.goto("/events")
+    expect(page.get_by_text("Live", exact=True).first).to_be_visible()
+    event = {"specversion": "1.0", "id": uuid.uuid4().hex, "source": "/pages", "type": "org.example.seen"}
+    with stack.client() as client:
+        assert client.post("/v1/events", json=event).status_code == 202
+    expect(page.get_by_role("table", name="Live events").get_by_text("org.example.seen")).to_be_visible()
+    assert _in_both_themes(page, axe) == {}
 
 
 def test_dialogs_and_drawers(page: Page, axe: str, ada: Person, waiting: str) -> None:

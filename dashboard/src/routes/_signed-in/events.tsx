@@ -92,7 +92,12 @@ function Events() {
             }
           >
             {(items) => (
-              <EventTable events={items} select={(row) => set({ event: row.id })} selected={event} />
+              <EventTable
+                label="Stored events"
+                events={items}
+                select={(row) => set({ event: row.id })}
+                selected={event}
+              />
             )}
           </Paged>
         </Card>

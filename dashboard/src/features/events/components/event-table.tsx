@@ -7,10 +7,13 @@ import { useNow } from "@/components/use-now";
 export type EventRow = { id: string; source: string; type: string; subject?: string | null; time: string };
 
 export function EventTable({
+  label,
   events,
   select,
   selected,
 }: {
+  /** Of its own among the tables of the page. */
+  label: string;
   events: EventRow[];
   select: (event: EventRow) => void;
   selected?: string;
@@ -54,7 +57,7 @@ export function EventTable({
     },
   ];
   return (
-    <Table label="Events" columns={columns} rows={events} rowKey={(event) => `${event.source} ${event.id}`} />
+    <Table label={label} columns={columns} rows={events} rowKey={(event) => `${event.source} ${event.id}`} />
   );
 }
 

@@ -48,7 +48,7 @@ export function LiveEvents({
     >
       {shown.length > 0 ? (
         <div className="max-h-96 overflow-y-auto">
-          <EventTable events={shown} select={select} selected={selected} />
+          <EventTable label="Live events" events={shown} select={select} selected={selected} />
         </div>
       ) : (
         <Empty title={stream.state === "open" ? "Listening" : "Not connected"}>
