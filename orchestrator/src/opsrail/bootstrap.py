@@ -63,7 +63,7 @@ async def _token_lives(session: AsyncSession, path: Path) -> bool:
 
 
 def _read_token(path: Path) -> secret.PresentedToken | None:
-    return secret.parse(path.read_text().strip()) if path.is_file() else None
+    return secret.parse(path.read_text(errors="replace").strip()) if path.is_file() else None
 
 
 def _write_private(path: Path, content: str) -> None:

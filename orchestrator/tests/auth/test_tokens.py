@@ -6,7 +6,9 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from opsrail import bootstrap
 from opsrail.auth import secret
+from opsrail.settings import Settings
 from opsrail.testing.orchestrator import Orchestrator
 
 
@@ -127,3 +129,13 @@ async def test_a_made_up_cursor_is_a_bad_request(client: httpx.AsyncClient, curs
     answer = await client.get("/v1/tokens", params={"cursor": cursor})
     assert answer.status_code == 400
     assert answer.json()["code"] == "bad_cursor"
+
+
+async def test_a_damaged_file_of_the_first_token_is_written_anew(
+    orchestrator: Orchestrator, client: httpx.AsyncClient, settings: Settings
+) -> None:
+    file = settings.data / "admin.token"
+    file.write_bytes(b"\xff\xfe\x00")
+    await bootstrap.ensure(settings, orchestrator.container.database)
+    client.headers["Authorization"] = f"Bearer {file.read_text().strip()}"
+    assert (await client.get("/v1/me")).status_code == 200

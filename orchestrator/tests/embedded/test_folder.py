@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from opsrail.embedded.folder import DataFolder
+from opsrail.embedded.folder import DataFolder, FolderDamagedError
 from opsrail.embedded.rotation import rotate
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
@@ -40,6 +40,18 @@ def test_ports_and_secrets_are_the_same_in_the_next_life(tmp_path: Path) -> None
     second.close()
 
 
+@pytest.mark.parametrize("text", ["", '{"postgres', "[]"])
+def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "secrets.json").write_text(text)
+    folder = opened(tmp_path)
+    with pytest.raises(FolderDamagedError, match=r"secrets\.json is damaged"):
+        folder.secret("nats")
+    folder.close()
+    (tmp_path / "processes.json").write_text(text)
+    with pytest.raises(FolderDamagedError, match=r"processes\.json is damaged"):
+        opened(tmp_path)
+
+
 def test_a_port_taken_by_another_is_replaced(tmp_path: Path) -> None:
     folder = opened(tmp_path)
     port = folder.port("nats")
@@ -48,6 +60,15 @@ def test_a_port_taken_by_another_is_replaced(tmp_path: Path) -> None:
     assert other != port
     assert folder.port("nats") == other
     folder.close()
+
+
+def test_a_process_that_ended_at_once_is_no_orphan(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    folder = opened(tmp_path)
+    folder.remember("part", process.pid, sys.executable)
+    folder.close()
+    assert json.loads((tmp_path / "processes.json").read_text()) == {}
 
 
 def test_an_orphan_is_ended(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:

@@ -11,9 +11,10 @@ import pytest
 import redis.asyncio as redis
 
 from opsrail.embedded.addresses import Endpoints, External
-from opsrail.embedded.child import State
+from opsrail.embedded.child import Launch, StartFailedError, State
 from opsrail.embedded.folder import FolderInUseError
 from opsrail.embedded.servers import Servers
+from opsrail.embedded.valkey import Valkey
 
 
 def plain(url: str) -> str:
@@ -90,6 +91,15 @@ async def test_a_folder_in_use_is_refused_and_names_its_holder(data: Path) -> No
     async with Servers(data):
         with pytest.raises(FolderInUseError, match=f"in use by process {os.getpid()}"):
             await Servers(data).start()
+
+
+async def test_a_start_that_fails_in_an_unforeseen_way_is_told(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def launch(_: Valkey) -> Launch:
+        raise LookupError("nobody thought of this")
+
+    monkeypatch.setattr(Valkey, "launch", launch)
+    with pytest.raises(StartFailedError, match="nobody thought of this"):
+        await Servers(data).start()
 
 
 async def test_a_restart_on_the_same_folder_keeps_data_ports_and_secrets(data: Path) -> None:

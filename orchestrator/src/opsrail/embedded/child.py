@@ -152,8 +152,8 @@ class Child:
             started = datetime.now(UTC)
             try:
                 process = await self._start()
-            except (StartFailedError, OSError) as error:
-                self.problem = str(error)
+            except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
+                self.problem = str(error) or repr(error)
                 self._failures += 1
             else:
                 self._failures = 0

@@ -26,6 +26,10 @@ class FolderInUseError(RuntimeError):
     """Another supervisor holds the data folder."""
 
 
+class FolderDamagedError(OSError):
+    """A file of the data folder is not as we wrote it."""
+
+
 class DataFolder:
     """A data folder held by this process from `open` to `close`."""
 
@@ -38,6 +42,7 @@ class DataFolder:
 
         Raises:
             FolderInUseError: another process holds it; the message names its pid.
+            FolderDamagedError: the record of what runs in it cannot be read.
         """
         if self._lock is not None:
             return
@@ -85,7 +90,11 @@ class DataFolder:
 
     def remember(self, name: str, pid: int, command: str) -> None:
         """Record a process and a word of its command line, for a later life to recognise an orphan by."""
-        entry = {"pid": pid, "started": psutil.Process(pid).create_time(), "command": command}
+        try:
+            started = psutil.Process(pid).create_time()
+        except psutil.NoSuchProcess:
+            return  # it has ended already
+        entry = {"pid": pid, "started": started, "command": command}
         self._write("processes.json", self._read("processes.json") | {name: entry})
 
     def forget(self, name: str) -> None:
@@ -108,9 +117,13 @@ class DataFolder:
 
     def _read(self, name: str) -> dict[str, Any]:
         try:
-            known: dict[str, Any] = json.loads((self.path / name).read_text())
+            known = json.loads((self.path / name).read_text())
         except FileNotFoundError:
             return {}
+        except ValueError:
+            known = None
+        if not isinstance(known, dict):
+            raise FolderDamagedError(f"{self.path / name} is damaged; restore it, or choose another data folder")
         return known
 
     def _write(self, name: str, value: dict[str, Any]) -> None:
