@@ -29,7 +29,7 @@ async def become(client: httpx.AsyncClient, holds: Callable[[dict[str, Any]], bo
     """The agent, once it is so."""
     shown: dict[str, Any] = {}
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 shown = (await client.get("/v1/agents/sample")).json()
                 if holds(shown):

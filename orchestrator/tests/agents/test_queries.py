@@ -111,10 +111,14 @@ async def test_the_agents_errors_are_told_apart(
     assert (answer.status_code, answer.json()["code"], answer.json()["detail"]) == (status, code, "because")
 
 
-async def test_nobody_there_and_nobody_in_time(client: httpx.AsyncClient, orchestrator: Orchestrator) -> None:
-    await installed(client, timeout=timedelta(seconds=0.2))
+async def test_nobody_there(client: httpx.AsyncClient) -> None:
+    await installed(client)
     absent = await client.post(ASK, json={"input": {"text": "x"}})
     assert (absent.status_code, absent.json()["code"]) == (503, "agent_unavailable")
+
+
+async def test_nobody_in_time(client: httpx.AsyncClient, orchestrator: Orchestrator) -> None:
+    await installed(client, timeout=timedelta(seconds=0.2))
     answering = Answering()
     answering.silent = True
     bus = orchestrator.container.bus

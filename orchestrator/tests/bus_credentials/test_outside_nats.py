@@ -67,7 +67,7 @@ async def connect(credentials: SignedCredentials) -> Bus:
         name="ci",
         inbox_prefix=subjects.inbox_prefix(ORG, "ci"),
         login=Login(Path(environment["OPSRAIL_NATS_CREDENTIALS"])),
-        patience=timedelta(seconds=2),
+        patience=timedelta(seconds=30),
     )
 
 
@@ -97,7 +97,7 @@ async def test_an_agent_works_within_its_rights(server: OperatorMode, platform: 
 
 
 async def test_a_renewed_file_is_taken_up_and_an_expired_one_locks_out(server: OperatorMode, platform: Bus) -> None:
-    credentials = credentials_at(server, timedelta(seconds=2))
+    credentials = credentials_at(server)
     await credentials.admit([SPEC])
     agent = await connect(credentials)
     back = asyncio.Event()
@@ -114,6 +114,9 @@ async def test_a_renewed_file_is_taken_up_and_an_expired_one_locks_out(server: O
     await agent.nc.force_reconnect()
     await asyncio.wait_for(back.wait(), 30)
     assert not agent.locked_out.is_set()
+    short = credentials_at(server, timedelta(seconds=2))
+    await short.admit([SPEC])
+    await agent.nc.force_reconnect()
     await asyncio.wait_for(agent.locked_out.wait(), 30)
     await agent.close()
 

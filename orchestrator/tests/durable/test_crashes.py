@@ -15,7 +15,7 @@ async def test_killed_in_a_step_before_its_journal(bench: FlowBench, step: str) 
     await bench.signal(run_id, "go", {})
     async with bench.process() as victim:
         await bench.until_effect(step)
-        victim.kill()
+        await bench.kill(victim)
     async with bench.process():
         run = await bench.ended(run_id)
     assert run.state == "succeeded"
@@ -32,7 +32,7 @@ async def test_killed_while_it_sleeps(bench: FlowBench) -> None:
     async with bench.process() as victim:
         await bench.until_effect("two")
         slept = await bench.reached(run_id, lambda run: run.lease_owner is None)
-        victim.kill()
+        await bench.kill(victim)
     assert slept.state == "running"
     async with bench.process():
         run = await bench.ended(run_id)
@@ -45,7 +45,7 @@ async def test_killed_while_it_waits_for_a_signal_that_comes_meanwhile(bench: Fl
     async with bench.process() as victim:
         await bench.until_effect("three")
         await bench.reached(run_id, lambda run: run.lease_owner is None)
-        victim.kill()
+        await bench.kill(victim)
     await bench.signal(run_id, "go", {"while": "nobody was there"})
     async with bench.process():
         run = await bench.ended(run_id)
@@ -61,7 +61,7 @@ async def test_killed_between_a_cancel_and_its_compensation(bench: FlowBench) ->
         await bench.until_effect("make")
         await bench.cancel(run_id)
         await bench.until_effect("unmake")
-        victim.kill()
+        await bench.kill(victim)
     async with bench.process():
         run = await bench.ended(run_id)
     assert run.state == "cancelled"

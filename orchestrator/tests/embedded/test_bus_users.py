@@ -303,16 +303,26 @@ async def test_whoever_is_not_admitted_any_more_is_cut_off_at_once(rails: Rails)
     assert staying.nc.stats["reconnects"] == 0
 
 
+async def waits(platform: Bus) -> bool:
+    """Whether the server has the agent's question for work."""
+    info = await platform.js.consumer_info(subjects.ACTIONS, subjects.actions_consumer(OURS, "ci"))
+    return bool(info.num_waiting)
+
+
 async def test_a_new_organisation_disturbs_nobody(rails: Rails) -> None:
     agent = await rails.connect(SPECS[0])
     pull = Pull(agent, subjects.ACTIONS, subjects.actions_consumer(OURS, "ci"))
     waiting = asyncio.create_task(pull.next())
-    await rails.settle(agent)
+    async with asyncio.timeout(30):
+        while not await waits(rails.platform):
+            await asyncio.sleep(0.02)
+    said = agent.nc.stats["out_msgs"]
     newcomer = spec_of(ci.manifest, str(uuid.UUID(int=3)))
     await rails.users.admit([*SPECS, newcomer])
     assert (await rails.connect(newcomer)).nc.is_connected
     await rails.platform.publish(subjects.action(OURS, "ci", "run_pipeline"), b"command")
-    assert (await asyncio.wait_for(waiting, 4)).data == b"command"
+    assert (await asyncio.wait_for(waiting, 30)).data == b"command"
+    assert agent.nc.stats["out_msgs"] == said  # it was not asked for again
     assert agent.nc.stats["reconnects"] == 0
     await pull.close()
 

@@ -31,13 +31,13 @@ async def test_a_stream_that_could_not_be_written_takes_messages_again(tmp_path:
         resource.prlimit(servers.pids()["nats"], resource.RLIMIT_FSIZE, (64 * 1024, most))
         with pytest.raises((NatsError, TimeoutError)):
             await stream.publish("kept", b"x" * 200_000, timeout=0.5)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while "write error" not in (await servers.unwritable() or ""):
+                await asyncio.sleep(0.05)
         resource.prlimit(servers.pids()["nats"], resource.RLIMIT_FSIZE, (most, most))
         with pytest.raises((NatsError, TimeoutError)):
             await stream.publish("kept", b"still closed", timeout=0.5)
         await bus.close()
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while "write error" not in (await servers.unwritable() or ""):
-                await asyncio.sleep(0.05)
 
         mending = asyncio.create_task(mend_for_ever(servers, period=timedelta(milliseconds=50)))
         try:

@@ -44,7 +44,7 @@ class HeldPublisher:
 
 @asynccontextmanager
 async def running(publisher: HeldPublisher, *, max_pending: int = 1 << 20) -> AsyncIterator[GroupCommit]:
-    commit = GroupCommit(publisher, max_pending=max_pending, patience=timedelta(seconds=1), max_in_flight=1)
+    commit = GroupCommit(publisher, max_pending=max_pending, patience=timedelta(seconds=30), max_in_flight=1)
     loop = asyncio.create_task(commit.run())
     yield commit
     loop.cancel()

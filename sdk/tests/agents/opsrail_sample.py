@@ -167,10 +167,10 @@ async def stumble(ctx: QueryContext[Config], input: Kind) -> Text:
     raise ERRORS[input.kind]
 
 
-@query()
+@query(timeout=timedelta(seconds=60))
 async def meet(ctx: QueryContext[Config], input: Text) -> Text:
     """Answers once two callers are here at the same time."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await _BARRIER.wait()
     return input
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import psycopg
+from sqlalchemy import text
 
 from opsrail.db.engine import Database
 from opsrail.durable import service
@@ -21,8 +22,8 @@ from opsrail.runs.models import Run
 from opsrail.settings import Settings
 from opsrail.stream.hints import Hints
 
-KILLED_LEASE = timedelta(seconds=1)
-"""Of workers that are killed, so that a test need not wait long; one that only starves can lose it."""
+LEASE = timedelta(minutes=1)
+"""Of workers in processes of their own: no starved one loses it. That of a killed one is ended by `kill`."""
 
 
 @dataclass
@@ -80,6 +81,15 @@ class FlowBench:
     async def hang_at(self, name: str) -> None:
         await self.outside.execute("INSERT INTO hangs (name) VALUES (%s)", (name,))
 
+    async def kill(self, victim: asyncio.subprocess.Process) -> None:
+        """End a worker with -9 and let the time pass until its leases have run out."""
+        victim.kill()
+        await victim.wait()
+        async with self.database.across() as session:
+            await session.execute(
+                text("UPDATE runs SET lease_until = now() - interval '1 second' WHERE lease_until IS NOT NULL")
+            )
+
     @asynccontextmanager
     async def working(self, registry: Registry | None = None) -> AsyncIterator[None]:
         """A worker in this loop."""
@@ -102,7 +112,7 @@ class FlowBench:
             self.settings.database.url.get_secret_value(),
             self.settings.nats.url.get_secret_value(),
             self.outside_url,
-            str(KILLED_LEASE.total_seconds()),
+            str(LEASE.total_seconds()),
             stdout=asyncio.subprocess.PIPE,
         )
         assert process.stdout
