@@ -144,6 +144,9 @@ def test_the_newest_revision_is_told_from_the_names(endpoints: Endpoints, admin_
         assert scripts.up_to_date(url)
         migrate.downgrade(url, "-1")
         assert not scripts.up_to_date(url)
+        _admin(url, "UPDATE alembic_version SET version_num = '9999'")
+        with pytest.raises(scripts.UnknownRevisionError, match="revision 9999, of a later version"):
+            scripts.up_to_date(url)
     finally:
         _admin(admin_url, f'DROP DATABASE "{name}" WITH (FORCE)')
 

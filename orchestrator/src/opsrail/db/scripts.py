@@ -13,9 +13,13 @@ def folder() -> Path:
     return inside if inside.is_dir() else package.parents[1] / "migrations"
 
 
-def head() -> str:
-    """The newest revision; a migration's file begins with its revision, ``0001_base.py``."""
-    return max(path.name.partition("_")[0] for path in (folder() / "versions").glob("[0-9]*.py"))
+class UnknownRevisionError(RuntimeError):
+    """The database was changed by a later version than this one."""
+
+
+def revisions() -> list[str]:
+    """All of them, the newest last; a migration's file begins with its revision, ``0001_base.py``."""
+    return sorted(path.name.partition("_")[0] for path in (folder() / "versions").glob("[0-9]*.py"))
 
 
 def up_to_date(url: str) -> bool:
@@ -23,10 +27,17 @@ def up_to_date(url: str) -> bool:
 
     Raises:
         psycopg.OperationalError: it cannot be reached.
+        UnknownRevisionError: it is at a revision that is not among ours.
     """
+    known = revisions()
     plain = url.replace("postgresql+psycopg://", "postgresql://", 1)
     with psycopg.connect(plain, connect_timeout=10) as connection:
         try:
-            return connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(head(),)]
+            found = [revision for (revision,) in connection.execute("SELECT version_num FROM alembic_version")]
         except UndefinedTable:
             return False
+    if later := ", ".join(sorted(set(found) - set(known))):
+        raise UnknownRevisionError(
+            f"it is at revision {later}, of a later version of Opsrail; this one ends at {known[-1]}"
+        )
+    return found == known[-1:]

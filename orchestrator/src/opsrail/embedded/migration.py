@@ -75,9 +75,9 @@ class Migration:
 def _up_to_date(url: str) -> bool:
     from psycopg import Error  # noqa: PLC0415 - loaded while the orchestrator is
 
-    from opsrail.db.scripts import up_to_date  # noqa: PLC0415
+    from opsrail.db.scripts import UnknownRevisionError, up_to_date  # noqa: PLC0415
 
     try:
         return up_to_date(url)
-    except Error as error:
+    except (Error, UnknownRevisionError) as error:
         raise StartFailedError(f"the database cannot be used: {error}") from error
