@@ -4,6 +4,9 @@ Used as the route class of every router. A key is bound to the caller, the path 
 something else is refused. A key whose first request is still under way answers 409. Refusals and faults have no
 effect to repeat and are not kept, so the key stays free for the next try. Keys are forgotten after a day; answers are
 kept sealed, since some hold a secret that is shown once.
+
+The answer is kept after the effect: a repeat after a crash in between takes over, and has the ``claim_of`` of the
+first, by which a run is recognised.
 """
 
 import hashlib
@@ -44,9 +47,10 @@ class IdempotentRoute(APIRoute):
             principal = await principal_of(request)
             container = container_of(request)
             fingerprint = hashlib.sha256(request.url.path.encode() + b"\0" + await request.body()).digest()
-            kept = await _claim(container, principal, key, fingerprint)
-            if kept is not None:
-                return kept
+            claimed = await _claim(container, principal, key, fingerprint)
+            if isinstance(claimed, Response):
+                return claimed
+            request.state.idempotency_claim = claimed
             try:
                 response = await inner(request)
             except BaseException:
@@ -58,7 +62,14 @@ class IdempotentRoute(APIRoute):
         return handle
 
 
-async def _claim(container: Container, principal: Principal, key: str, fingerprint: bytes) -> Response | None:
+def claim_of(request: Request) -> str | None:
+    """What a request with a key has in common with its repeats alone; nobody can guess it."""
+    claim: str | None = getattr(request.state, "idempotency_claim", None)
+    return claim
+
+
+async def _claim(container: Container, principal: Principal, key: str, fingerprint: bytes) -> Response | str:
+    """The right to act, as ``claim_of`` tells it, or the answer that was given already."""
     names = {"org": principal.org_id, "principal": principal.id, "key": key}
     async with container.database.organisation(principal.org_id) as session:
         inserted = await session.execute(
@@ -68,13 +79,15 @@ async def _claim(container: Container, principal: Principal, key: str, fingerpri
                 VALUES (:org, :principal, :key, :hash, now() + make_interval(secs => :lock))
                 ON CONFLICT (org_id, principal, key) DO UPDATE SET locked_until = EXCLUDED.locked_until
                   WHERE k.status IS NULL AND k.locked_until < now() AND k.request_hash = EXCLUDED.request_hash
-                RETURNING key
+                RETURNING created_at
                 """
             ),
             {**names, "hash": fingerprint, "lock": LOCK_SECONDS},
         )
-        if inserted.first() is not None:
-            return None
+        begun = inserted.scalar_one_or_none()
+        if begun is not None:
+            claim = f"{principal.id}\0{key}\0{begun.timestamp()}".encode()
+            return f"idempotency:{hashlib.sha256(claim).hexdigest()}"
         row = (
             await session.execute(
                 text(

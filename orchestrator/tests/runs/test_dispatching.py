@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from sqlalchemy import text
 
 from opsrail.testing.orchestrator import Orchestrator
 from opsrail.testing.people import anonymous
@@ -65,6 +66,24 @@ async def test_a_key_makes_it_happen_once(agent: PlayedAgent, client: httpx.Asyn
     answers = [await client.post("/v1/dispatch", json=WISH, headers={"Idempotency-Key": "k"}) for _ in range(2)]
     assert len({answer.json()["run_id"] for answer in answers}) == 1
     assert answers[1].headers["Idempotency-Replayed"] == "true"
+
+
+async def test_a_key_makes_it_happen_once_though_the_answer_was_lost_in_a_crash(
+    agent: PlayedAgent, client: httpx.AsyncClient, orchestrator: Orchestrator
+) -> None:
+    headers = {"Idempotency-Key": "k"}
+    first = await client.post("/v1/dispatch", json=WISH, headers=headers)
+    async with orchestrator.container.database.across() as session:
+        await session.execute(
+            text("UPDATE idempotency_keys SET status = NULL, body = NULL, locked_until = now() - interval '1 second'")
+        )
+    again = await client.post("/v1/dispatch", json=WISH, headers=headers)
+    assert "Idempotency-Replayed" not in again.headers
+    assert again.json()["run_id"] == first.json()["run_id"]
+    async with orchestrator.container.database.across() as session:
+        await session.execute(text("DELETE FROM idempotency_keys"))
+    later = await client.post("/v1/dispatch", json=WISH, headers=headers)
+    assert later.json()["run_id"] != first.json()["run_id"]
 
 
 async def test_the_route_is_named_in_metrics(agent: PlayedAgent, client: httpx.AsyncClient) -> None:

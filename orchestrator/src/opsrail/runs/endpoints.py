@@ -11,7 +11,7 @@ from opsrail.auth.dependencies import Reader, Services, Transaction, Writer
 from opsrail.auth.principal import Principal
 from opsrail.container import Container
 from opsrail.errors import BadRequest, FieldError
-from opsrail.idempotency import IdempotentRoute
+from opsrail.idempotency import IdempotentRoute, claim_of
 from opsrail.pagination import Cursor, Page, Paging, uuid_or_none
 from opsrail.policy.asker import Asker, Via
 from opsrail.problem import COMMON_RESPONSES
@@ -85,6 +85,7 @@ async def _create(
         claims=body.context,
         requested_by=principal.id,
         correlation_id=request.state.correlation_id,
+        key=claim_of(request),
         traceparent=request.headers.get("traceparent"),
     )
     created = await services.lane.create(principal.org_id, wish, Asker.of(principal, via))
