@@ -59,7 +59,7 @@ async def announce(target: Target, folder: Path, **changed: str) -> tuple[Artifa
     )
     with container.hints.listen("run", ident=run, org_id=target.orchestrator.org_id) as listener:
         await bus.publish(subjects.run_artifact(org, "ci", run), told.encode())
-        await listener.wait(5)
+        await listener.wait(30)
     return told, await target.root.get(f"/v1/artifacts/{told.id}/content")
 
 
@@ -106,4 +106,5 @@ async def test_a_pipeline_keeps_no_file_from_outside_its_workspace(tmp_path: Pat
     (workspace / "up").symlink_to(tmp_path / "folder", target_is_directory=True)
     (workspace / "chain").symlink_to(workspace / "link")
     for pattern in ("**", "*", "../secret", "/../secret", str(tmp_path / "secret"), "up/secret", "./../**", "link"):
-        assert set(find(workspace, [pattern])) <= {"kept"}
+        files, _links = find(workspace, [pattern])
+        assert set(files) <= {"kept"}

@@ -100,6 +100,13 @@ async def flushed(bus: Bus) -> None:
     await bus.nc.flush()
 
 
+async def settled(bus: Bus) -> None:
+    """It is connected: nats-py forgets a socket that it is just opening when it is closed."""
+    async with asyncio.timeout(30):
+        while bus.nc.is_reconnecting:
+            await asyncio.sleep(0.01)
+
+
 @pytest.fixture
 async def rails(tmp_path: Path) -> AsyncIterator[Rails]:
     elsewhere = External(database_url="postgresql://elsewhere", redis_url="redis://elsewhere")
@@ -352,6 +359,7 @@ async def test_a_configuration_that_the_server_refuses_is_taken_back(
         await rails.users.admit([*SPECS[1:], broken])
     await rails.servers.restart("nats")
     assert (await rails.connect(SPECS[0])).nc.is_connected
+    await settled(rails.platform)
 
 
 async def test_the_log_of_the_server_tells_of_what_it_refused(rails: Rails) -> None:
