@@ -12,6 +12,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from opsrail.errors import field_errors
+
 _VERIFYING = frozenset({"require", "verify-ca", "verify-full"})
 
 
@@ -52,7 +54,7 @@ def tls_from_environment(environment: Mapping[str, str] = os.environ) -> TlsSett
     try:
         return TlsSettings.model_validate(given)
     except ValidationError as error:
-        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+        raise ValueError(field_errors(error.errors())[0].message) from None
 
 
 def database_url(url: str, tls: TlsSettings) -> str:

@@ -33,8 +33,8 @@ def find(workspace: Path, patterns: list[str]) -> tuple[list[str], list[str]]:
     """Relative paths that fit the patterns, sorted: regular files, and symbolic links, which are not followed."""
     spec = pathspec.GitIgnoreSpec.from_lines(patterns)
     found = sorted(path for path in _files(workspace) if spec.match_file(path))
-    links = [path for path in found if (workspace / path).is_symlink()]
-    return [path for path in found if path not in set(links)], links
+    links = {path for path in found if (workspace / path).is_symlink()}
+    return [path for path in found if path not in links], sorted(links)
 
 
 async def keep(

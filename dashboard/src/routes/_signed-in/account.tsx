@@ -10,6 +10,7 @@ import { ConfirmButton } from "@/components/confirm";
 import { Empty, ProblemNotice, Skeleton } from "@/components/feedback";
 import { Field, Input } from "@/components/field";
 import { Identifier } from "@/components/identifier";
+import { PageProblem } from "@/components/page-problem";
 import { Paged } from "@/components/paged";
 import { Tag } from "@/components/state-badge";
 import { Table, type Column } from "@/components/table";
@@ -22,13 +23,7 @@ export const Route = createFileRoute("/_signed-in/account")({ component: Account
 function Account() {
   const session = useQuery(sessionQuery);
   if (session.isPending) return <Skeleton />;
-  if (!session.data)
-    return (
-      <>
-        <PageHeader title="Account" />
-        <ProblemNotice error={session.error} retry={() => void session.refetch()} />
-      </>
-    );
+  if (!session.data) return <PageProblem title="Account" query={session} />;
   const { data } = session;
   const login = data.csrf_token !== null;
   return (

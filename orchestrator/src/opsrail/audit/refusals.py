@@ -17,7 +17,7 @@ from prometheus_client import Counter
 from psycopg import Error as DriverError
 from sqlalchemy.exc import SQLAlchemyError
 
-from opsrail.audit.trail import INSTANCE, Entry, record_all
+from opsrail.audit.trail import INSTANCE, Entry, correlation_of, record_all
 from opsrail.db.engine import Database
 
 log = structlog.get_logger()
@@ -63,7 +63,7 @@ class Refusals:
         """Take a refusal down without waiting; ``None`` is the chain of the instance."""
         REFUSALS.labels(entry.verb).inc()
         key = (org_id or INSTANCE, entry.actor, entry.verb, entry.target, entry.reason)
-        correlation = entry.correlation_id or structlog.contextvars.get_contextvars().get("correlation_id")
+        correlation = correlation_of(entry)
         known = self._noted.get(key)
         if known is not None:
             known.add(1, [correlation])

@@ -83,9 +83,15 @@ _INSERT = text(_insert(":{}"))
 _INSERT_RAW = _insert("%({})s")
 
 
+def correlation_of(entry: Entry) -> str | None:
+    """Of the request under way, where the entry names none."""
+    found: str | None = entry.correlation_id or structlog.contextvars.get_contextvars().get("correlation_id")
+    return found
+
+
 def row_of(org_id: uuid.UUID, entry: Entry) -> dict[str, Any]:
     """Values of the columns, for a statement that writes the entry together with what it tells of."""
-    correlation = entry.correlation_id or structlog.contextvars.get_contextvars().get("correlation_id")
+    correlation = correlation_of(entry)
     return {
         "org_id": org_id,
         "actor": _clean(entry.actor),

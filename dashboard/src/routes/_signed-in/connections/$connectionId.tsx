@@ -7,6 +7,7 @@ import type { Connection } from "@/api/types";
 import { Card, PageHeader } from "@/components/card";
 import { ConfirmButton } from "@/components/confirm";
 import { Empty, ProblemNotice, Skeleton } from "@/components/feedback";
+import { PageProblem } from "@/components/page-problem";
 import { Copyable, SecretOnce } from "@/components/secret-once";
 import { Tag } from "@/components/state-badge";
 import { Ago } from "@/components/time";
@@ -26,13 +27,7 @@ function ConnectionPage() {
   const { connectionId } = Route.useParams();
   const connection = useQuery(connectionQuery(connectionId));
   if (connection.isPending) return <Skeleton />;
-  if (!connection.data)
-    return (
-      <>
-        <PageHeader title="Connection" />
-        <ProblemNotice error={connection.error} retry={() => void connection.refetch()} />
-      </>
-    );
+  if (!connection.data) return <PageProblem title="Connection" query={connection} />;
   return <ConnectionView key={connection.data.id} connection={connection.data} />;
 }
 

@@ -7,7 +7,8 @@ import { buttonClass } from "@/components/button";
 import { Card, PageHeader } from "@/components/card";
 import { CodeView } from "@/components/code-editor/code-lines";
 import { CopyButton } from "@/components/copy-button";
-import { ProblemNotice, Skeleton } from "@/components/feedback";
+import { Skeleton } from "@/components/feedback";
+import { PageProblem } from "@/components/page-problem";
 import { StateBadge } from "@/components/state-badge";
 import { Ago } from "@/components/time";
 import { Who } from "@/components/who";
@@ -23,13 +24,7 @@ function PolicyPage() {
   const { version } = Route.useParams();
   const policy = useQuery(policyQuery(version));
   if (policy.isPending) return <Skeleton rows={8} />;
-  if (!policy.data)
-    return (
-      <>
-        <PageHeader title="Policies" />
-        <ProblemNotice error={policy.error} retry={() => void policy.refetch()} />
-      </>
-    );
+  if (!policy.data) return <PageProblem title="Policies" query={policy} />;
   return <PolicyView key={version} policy={policy.data} />;
 }
 

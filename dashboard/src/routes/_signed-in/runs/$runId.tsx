@@ -8,6 +8,7 @@ import { Card, Facts, PageHeader } from "@/components/card";
 import { ConfirmButton } from "@/components/confirm";
 import { ProblemNotice, Skeleton } from "@/components/feedback";
 import { Identifier } from "@/components/identifier";
+import { PageProblem } from "@/components/page-problem";
 import { JsonView } from "@/components/json-view";
 import { StateBadge, Tag } from "@/components/state-badge";
 import { Told, Who } from "@/components/who";
@@ -30,13 +31,7 @@ function RunPage() {
   const { runId } = Route.useParams();
   const run = useQuery(runQuery(runId));
   if (run.isPending) return <Skeleton rows={8} />;
-  if (!run.data)
-    return (
-      <>
-        <PageHeader title="Run" />
-        <ProblemNotice error={run.error} retry={() => void run.refetch()} />
-      </>
-    );
+  if (!run.data) return <PageProblem title="Run" query={run} />;
   return <RunView run={run.data} />;
 }
 
