@@ -49,6 +49,7 @@ from opsrail.workers.projector import Projector
 from opsrail.workers.runner import Worker, Workers
 from opsrail.workers.runs import run_workers
 from opsrail_sdk.bus import Bus, ensure_streams
+from opsrail_sdk.tasks import end
 
 log = structlog.get_logger()
 
@@ -100,9 +101,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         closing.push_async_callback(workers.stop)
         if settings.install_agents:
             installing = asyncio.create_task(ensure_builtin(container, org_id), name="install agents")
-            closing.push_async_callback(_end, installing)
+            closing.push_async_callback(end, installing)
         loading = asyncio.create_task(later.load(), name="load the rest")
-        closing.push_async_callback(_end, loading)
+        closing.push_async_callback(end, loading)
         log.info("orchestrator.ready", workers=settings.workers)
         yield
 
@@ -165,8 +166,3 @@ def _workers(container: Container) -> list[Worker]:
         AuditRetention(container.database, container.settings.audit.keep),
         *run_workers(container),
     ]
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

@@ -25,7 +25,7 @@ def told(client: httpx.AsyncClient) -> Any:
                 if items := answer.json()["items"]:
                     assert len(items) == 1
                     return dict(items[0])
-                await asyncio.sleep(refusals.GATHER_SECONDS / 5)
+                await asyncio.sleep(refusals.GATHER.total_seconds() / 5)
 
     return find
 

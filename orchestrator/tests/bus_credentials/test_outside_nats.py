@@ -60,14 +60,14 @@ def credentials_at(server: OperatorMode, lifetime: timedelta = timedelta(hours=1
     return SignedCredentials(folder, server.url, signer, lifetime=lifetime)
 
 
-async def connect(credentials: SignedCredentials) -> Bus:
+async def connect(credentials: SignedCredentials, patience: timedelta = timedelta(seconds=30)) -> Bus:
     environment = credentials.environment(SPEC, 0)
     return await Bus.connect(
         environment["OPSRAIL_NATS_URL"],
         name="ci",
         inbox_prefix=subjects.inbox_prefix(ORG, "ci"),
         login=Login(Path(environment["OPSRAIL_NATS_CREDENTIALS"])),
-        patience=timedelta(seconds=30),
+        patience=patience,
     )
 
 
@@ -149,7 +149,7 @@ async def test_a_revoked_credential_is_cut_off_at_once(server: OperatorMode, pla
     await asyncio.wait_for(agent.locked_out.wait(), 30)
     assert platform.nc.is_connected
     with pytest.raises(Unavailable, match=r"(?i)authorization violation"):
-        await connect(credentials)
+        await connect(credentials, timedelta(seconds=3))
     await agent.close()
 
 

@@ -30,6 +30,7 @@ from opsrail_sdk.live_context import LiveActionContext
 from opsrail_sdk.outcome import Outcome, Stop, invalid_input, of_error, of_stop
 from opsrail_sdk.run_log import RunLogger
 from opsrail_sdk.settings import AgentSettings
+from opsrail_sdk.tasks import set_within
 
 _ROOM = 64 * 1024
 """Bytes of a message that are left for what surrounds an output."""
@@ -180,9 +181,7 @@ class Attempt:
                 if await self._bus.last(subjects.RUNS, cancel) is not None:
                     self.stop(Stop.CANCELLED)
                 await self._fence.check()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._settings.lease.total_seconds()):
-                    await self._fence.lost.wait()
+            await set_within(self._settings.lease, self._fence.lost)
         self.stop(Stop.FENCE_LOST)
 
     def _make_workdir(self) -> Path:

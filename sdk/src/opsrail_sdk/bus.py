@@ -28,6 +28,7 @@ from opsrail_sdk.contracts.cloudevent import BATCH_CONTENT_TYPE, CloudEvent, der
 from opsrail_sdk.errors import AgentError, Unavailable, by_code
 from opsrail_sdk.login import BusClient, Login, Refusal, locks_out, refusal_in
 from opsrail_sdk.streams import consumer_config_for_actions, consumer_config_for_events, ensure_streams
+from opsrail_sdk.tasks import within
 
 __all__ = [
     "Ack",
@@ -148,22 +149,22 @@ class Bus:
                 await notify()
 
         try:
-            async with asyncio.timeout(patience.total_seconds()):
-                await client.connect(
-                    servers=url.split(","),
-                    name=name,
-                    inbox_prefix=inbox_prefix or f"_INBOX_{secrets.token_hex(8)}",
-                    error_cb=on_error,
-                    closed_cb=on_closed,
-                    disconnected_cb=on_disconnect,
-                    reconnected_cb=on_reconnect,
-                    max_reconnect_attempts=-1,
-                    reconnect_time_wait=_RECONNECT,
-                    connect_timeout=5,
-                    ping_interval=10,
-                    pending_size=16 << 20,
-                    **options,
-                )
+            connecting = client.connect(
+                servers=url.split(","),
+                name=name,
+                inbox_prefix=inbox_prefix or f"_INBOX_{secrets.token_hex(8)}",
+                error_cb=on_error,
+                closed_cb=on_closed,
+                disconnected_cb=on_disconnect,
+                reconnected_cb=on_reconnect,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=_RECONNECT,
+                connect_timeout=5,
+                ping_interval=10,
+                pending_size=16 << 20,
+                **options,
+            )
+            await within(patience, connecting)
         except (TimeoutError, NatsError, OSError) as error:
             with suppress(Exception):
                 await client.close()
@@ -220,6 +221,7 @@ class Bus:
         loop = asyncio.get_running_loop()
         give_up = loop.time() + patience.total_seconds()
         pause = 0.05
+        untaken = False
         while True:
             left = give_up - loop.time()
             try:
@@ -231,12 +233,14 @@ class Bus:
                 if error.code != 503:
                     raise Unavailable(f"{subject} was refused: {error.description}", code="bus_refused") from error
                 failure: Exception = error
+            except NoStreamResponseError as error:
+                failure, untaken = error, True
             except ConnectionClosedError as error:
                 raise Unavailable("the connection to NATS is closed") from error
             except (NatsError, TimeoutError) as error:
                 failure = error
             if message_id is None or loop.time() + pause >= give_up:
-                reason = "no stream takes it" if isinstance(failure, NoStreamResponseError) else "no answer in time"
+                reason = "no stream takes it" if untaken else "no answer in time"
                 raise Unavailable(f"{subject} could not be published: {reason}") from failure
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311
             pause = min(pause * 2, 2.0)

@@ -21,6 +21,7 @@ from nats.js.errors import APIError, KeyNotFoundError, NotFoundError
 from nats.js.kv import KeyValue
 
 from opsrail_sdk.errors import Unavailable
+from opsrail_sdk.tasks import set_within
 
 _WRONG_SEQUENCE = frozenset({10071, 10164})
 _REFRESH = timedelta(seconds=20)
@@ -152,11 +153,9 @@ class Buckets:
                 if not begun or entry != shown:
                     begun, shown, pauses = True, entry, iter(())
                     yield entry.value if entry else None
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(next(pauses, _REFRESH).total_seconds()):
-                        await heard.wait()
-                        heard.clear()
-                        pauses = iter(_SOON)
+                if await set_within(next(pauses, _REFRESH), heard):
+                    heard.clear()
+                    pauses = iter(_SOON)
         finally:
             self._followers.discard(heard)
             with suppress(NatsError):

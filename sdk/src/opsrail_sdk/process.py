@@ -28,6 +28,7 @@ from opsrail_sdk.pull import Pull
 from opsrail_sdk.query_service import QueryService
 from opsrail_sdk.scheduler import Scheduler
 from opsrail_sdk.settings import AgentSettings
+from opsrail_sdk.tasks import set_within
 from opsrail_sdk.trust import Trust
 from opsrail_sdk.worker import Worker
 
@@ -189,9 +190,7 @@ class AgentProcess:
                 await self._bus.kv.put(subjects.HEARTBEATS_BUCKET, self._heartbeat_key, self._heartbeat().encode())
             except Unavailable as error:
                 log.warning("heartbeat_failed", error=str(error))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._settings.heartbeat.total_seconds()):
-                    await self._beat_now.wait()
+            await set_within(self._settings.heartbeat, self._beat_now)
 
     def _heartbeat(self) -> Heartbeat:
         return Heartbeat(

@@ -13,6 +13,7 @@ from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.run import LogLine, RunLog
 from opsrail_sdk.errors import Unavailable
 from opsrail_sdk.masking import Masker
+from opsrail_sdk.tasks import set_within
 
 LONGEST_LINE = 16 * 1024
 """Characters; what is beyond is cut off with a note."""
@@ -93,11 +94,7 @@ class RunLogger:
         while True:
             await self._wanted.wait()
             if not self._closing:
-                try:
-                    async with asyncio.timeout(GATHER.total_seconds()):
-                        await self._full.wait()
-                except TimeoutError:
-                    pass
+                await set_within(GATHER, self._full)
             self._wanted.clear()
             self._full.clear()
             while self._lines:

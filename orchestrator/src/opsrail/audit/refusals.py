@@ -8,8 +8,8 @@ noted wherever a request is turned away.
 import asyncio
 import uuid
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import islice
 
 import structlog
@@ -19,15 +19,16 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from opsrail.audit.trail import INSTANCE, Entry, correlation_of, record_all
 from opsrail.db.engine import Database
+from opsrail_sdk.tasks import set_within
 
 log = structlog.get_logger()
 
-GATHER_SECONDS = 0.25
+GATHER = timedelta(milliseconds=250)
 MOST_HELD = 5000
 """Unlike refusals held while the database is away or busy; of those beyond only the number is told."""
 MOST_NAMED = 50
 """Requests that one entry for many names; of those beyond only the number is told."""
-_AWAY_SECONDS = 2.0
+_AWAY = timedelta(seconds=2)
 
 REFUSALS = Counter("opsrail_audit_refusals_total", "Refusals noted for the audit trail", ["verb"])
 UNWRITTEN = Counter("opsrail_audit_refusals_unwritten_total", "Refusals told of by their number alone")
@@ -87,7 +88,7 @@ class Refusals:
     async def _write_all(self) -> None:
         while self._noted or not self._closing.is_set():
             await self._wanted.wait()
-            await self._pause(GATHER_SECONDS)
+            await set_within(GATHER, self._closing)
             self._wanted.clear()
             try:
                 await self._write()
@@ -95,13 +96,8 @@ class Refusals:
                 log.warning("audit.refusals_wait", held=len(self._noted), why=type(error).__name__)
                 if self._closing.is_set():
                     return
-                await self._pause(_AWAY_SECONDS)
+                await set_within(_AWAY, self._closing)
                 self._wanted.set()
-
-    async def _pause(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._closing.wait()
 
     async def _write(self) -> None:
         noted, self._noted = self._noted, {}

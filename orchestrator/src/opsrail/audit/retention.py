@@ -4,7 +4,6 @@ A chain is cut at a checkpoint only, and that checkpoint stays: what is left goe
 """
 
 import asyncio
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -12,6 +11,7 @@ from sqlalchemy import text
 
 from opsrail.audit.trail import INSTANCE, Entry, record
 from opsrail.db.engine import Database
+from opsrail_sdk.tasks import set_within
 
 log = structlog.get_logger()
 
@@ -30,8 +30,7 @@ class Retention:
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             await self.once()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), timeout=EVERY.total_seconds())
+            await set_within(EVERY, stop)
 
     async def once(self) -> int:
         """Drop what is too old in every chain; how many entries. Each drop is itself an entry."""

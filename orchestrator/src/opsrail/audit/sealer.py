@@ -6,8 +6,7 @@ committed, gives it the next one. An entry whose transaction commits late gets a
 
 import asyncio
 import itertools
-from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -25,11 +24,12 @@ from opsrail.db.engine import Database
 from opsrail_sdk.bus import Bus
 from opsrail_sdk.contracts.cloudevent import CloudEvent, derived_id
 from opsrail_sdk.errors import Unavailable
+from opsrail_sdk.tasks import set_within
 
 log = structlog.get_logger()
 
 CHECKPOINT_TYPE = "io.opsrail.audit.checkpointed.v1"
-EVERY_SECONDS = 0.5
+EVERY = timedelta(milliseconds=500)
 _BATCH = 2000
 _LOCK = 0x7365616C
 
@@ -57,8 +57,7 @@ class ChainSealer:
                 await self.checkpoint()
                 checkpoint_at = now() + self._checkpoint_every
             if not full:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), timeout=EVERY_SECONDS)
+                await set_within(EVERY, stop)
         await self.seal()
 
     async def seal(self) -> int:

@@ -34,6 +34,7 @@ from opsrail.settings import DatabaseSettings
 from opsrail.stream.hints import Hints
 from opsrail_sdk.contracts.run import RunState
 from opsrail_sdk.contracts.subjects import CORE_SERVICE
+from opsrail_sdk.tasks import end
 
 log = structlog.get_logger()
 
@@ -108,8 +109,7 @@ class Flows:
                         await asyncio.sleep(_GATHER_SECONDS)
                         await work.wait(self._patience())
         finally:
-            beating.cancel()
-            await asyncio.gather(beating, return_exceptions=True)
+            await end(beating)
             await self._let_all_go()
 
     async def _claim(self) -> int:

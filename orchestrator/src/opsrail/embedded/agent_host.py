@@ -19,7 +19,6 @@ from opsrail.embedded.bus_log import BusLog
 from opsrail.embedded.bus_users import Credentials
 from opsrail.embedded.child import Child, Launch, StartFailedError
 from opsrail.embedded.folder import DataFolder
-from opsrail.embedded.tasks import end
 from opsrail.embedded.turns import Turns
 from opsrail_sdk.bus import Bus
 from opsrail_sdk.contracts import subjects
@@ -27,6 +26,7 @@ from opsrail_sdk.contracts.run import AgentSpec, Heartbeat
 from opsrail_sdk.errors import Unavailable
 from opsrail_sdk.login import Login
 from opsrail_sdk.streams import HEARTBEAT_TTL
+from opsrail_sdk.tasks import end
 
 log = structlog.get_logger()
 
@@ -235,7 +235,7 @@ class AgentHost:
 
     async def stop(self, *, force: bool = False) -> None:
         """End every agent: drained, or killed with `force`."""
-        await asyncio.gather(*(end(task) for task in self._tasks))
+        await end(*self._tasks)
         if force:
             await asyncio.gather(*(child.stop(force=True) for child in self.children))
         for slot in self._slots.values():

@@ -18,6 +18,7 @@ from pathlib import Path
 import structlog
 
 from opsrail.embedded.folder import DataFolder
+from opsrail_sdk.tasks import set_within
 
 log = structlog.get_logger()
 
@@ -130,7 +131,8 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGKILL if force else self._stop_signal)
             try:
-                await asyncio.wait_for(process.wait(), self._grace.total_seconds())
+                async with asyncio.timeout(self._grace.total_seconds()):
+                    await process.wait()
             except TimeoutError:
                 log.warning("part_killed", part=self.name, waited_seconds=self._grace.total_seconds())
                 with contextlib.suppress(ProcessLookupError):
@@ -211,8 +213,7 @@ class Child:
         await self._enter(State.BACKING_OFF)
         delay = min(FIRST_BACK_OFF * 2 ** min(self.restarts - 1, 16), LONGEST_BACK_OFF) * random.uniform(0.8, 1.2)  # noqa: S311
         log.warning("part_restarting", part=self.name, problem=self.problem, delay_seconds=delay.total_seconds())
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), delay.total_seconds())
+        await set_within(delay, self._stopping)
 
     def _clear_up(self) -> None:
         """End whatever the process left in its process group, and forget it."""

@@ -15,6 +15,7 @@ from rich.text import Text
 from opsrail.embedded.child import Child, State
 from opsrail.embedded.status import PlainStatus
 from opsrail.embedded.supervisor import Supervisor
+from opsrail_sdk.tasks import set_within
 
 REFRESH = timedelta(seconds=2)
 COLOURS = {State.RUNNING: "green", State.BACKING_OFF: "red", State.STOPPED: "dim"}
@@ -48,10 +49,7 @@ class LiveStatus(PlainStatus):
         while True:
             self._live.update(picture(stack), refresh=True)
             self._news.clear()
-            try:
-                await asyncio.wait_for(self._news.wait(), REFRESH.total_seconds())
-            except TimeoutError:
-                continue
+            await set_within(REFRESH, self._news)
 
 
 def picture(stack: Supervisor) -> Group:

@@ -19,7 +19,7 @@ from opsrail.embedded.migration import migrate
 from opsrail.embedded.orchestrator import DEFAULT_APP, Orchestrator
 from opsrail.embedded.ports import ask, own_certificate, until
 from opsrail.embedded.rotation import rotate_for_ever
-from opsrail.embedded.tasks import end
+from opsrail_sdk.tasks import end
 
 if TYPE_CHECKING:
     from opsrail.embedded.agent_host import AgentHost
@@ -82,9 +82,7 @@ class Supervisor:
 
     async def stop(self, *, force: bool = False) -> None:
         """Agents first, so that they can drain; the servers last."""
-        for task in (self._rotation, self._mending):
-            if task is not None:
-                await end(task)
+        await end(*filter(None, (self._rotation, self._mending)))
         if self.agents is not None:
             await self.agents.stop(force=force)
         if self.orchestrator is not None:

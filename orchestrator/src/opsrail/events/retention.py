@@ -1,13 +1,13 @@
 """Keeps the day partitions of ``events``: some ahead, none beyond the retention. A worker; see ``workers.runner``."""
 
 import asyncio
-from contextlib import suppress
 from datetime import timedelta
 
 import structlog
 from psycopg.errors import LockNotAvailable
 
 from opsrail.db.engine import Database
+from opsrail_sdk.tasks import set_within
 
 log = structlog.get_logger()
 
@@ -34,8 +34,7 @@ class Retention:
                 await self.once()
             except LockNotAvailable:
                 log.info("events.retention_postponed", reason="a partition is being read")
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), EVERY.total_seconds())
+            await set_within(EVERY, stop)
 
     async def once(self) -> int:
         """Make what is missing, drop what is too old; how many days were dropped.

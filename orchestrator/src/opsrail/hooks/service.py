@@ -19,6 +19,7 @@ from opsrail.hooks.settings import HookSettings
 from opsrail.hooks.signatures import BASIC_KINDS, Verdict, verify
 from opsrail_sdk.contracts.alerts import unfolded
 from opsrail_sdk.contracts.cloudevent import BATCH_CONTENT_TYPE
+from opsrail_sdk.tasks import end
 
 _TRACEPARENT = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
 _MANY_AT_ONCE = frozenset({"alertmanager", "grafana"})
@@ -68,8 +69,7 @@ class Intake:
         try:
             yield cls(connections, commit, settings)
         finally:
-            loop.cancel()
-            await asyncio.gather(loop, return_exceptions=True)
+            await end(loop)
 
     def limit(self, kind: str, headers: Mapping[str, str]) -> int:
         """Most bytes that a delivery of this kind may have."""

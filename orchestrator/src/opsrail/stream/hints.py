@@ -9,6 +9,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
@@ -16,6 +17,7 @@ from nats.errors import Error as NatsError
 
 from opsrail_sdk.bus import Bus
 from opsrail_sdk.contracts import subjects
+from opsrail_sdk.tasks import set_within
 
 ANY = "*"
 
@@ -33,13 +35,9 @@ class Listener:
 
     async def wait(self, seconds: float) -> bool:
         """Whether a hint came within ``seconds``, or had come since the last wait."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._heard.wait()
-        except TimeoutError:
-            return False
+        heard = await set_within(timedelta(seconds=seconds), self._heard)
         self._heard.clear()
-        return True
+        return heard
 
 
 class Hints:

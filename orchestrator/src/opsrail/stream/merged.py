@@ -18,6 +18,7 @@ from opsrail.stream.position import Position
 from opsrail_sdk.bus import Bus
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.alerts import unfolded
+from opsrail_sdk.tasks import end
 
 log = structlog.get_logger()
 
@@ -80,9 +81,7 @@ async def messages(
                 if told := _of_event(event, topics):
                     yield _together(told, position)
     finally:
-        for reader in readers:
-            reader.cancel()
-        await asyncio.gather(*readers, return_exceptions=True)
+        await end(*readers)
 
 
 async def _of_their_agents(statuses: AsyncGenerator[Msg], owners: Owners, org_id: uuid.UUID) -> AsyncGenerator[Msg]:

@@ -7,6 +7,8 @@ from typing import Any, Final
 import orjson
 from fastapi.responses import StreamingResponse
 
+from opsrail_sdk.tasks import end
+
 MEDIA_TYPE: Final = "text/event-stream"
 HEARTBEAT_SECONDS = 15.0
 HEARTBEAT: Final = b": still here\n\n"
@@ -47,8 +49,7 @@ async def with_heartbeat(source: AsyncGenerator[bytes], seconds: float = HEARTBE
             yield arrived
     finally:
         if upcoming is not None:
-            upcoming.cancel()
-            await asyncio.gather(upcoming, return_exceptions=True)
+            await end(upcoming)
         await source.aclose()
 
 

@@ -19,6 +19,7 @@ from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeoutError
 
 from opsrail_sdk.bus import Bus
+from opsrail_sdk.tasks import end
 
 _AGAIN_SECONDS = 1.0
 _EXPIRES = 30.0
@@ -110,9 +111,7 @@ class BatchPull:
             self._outstanding = 0  # two heartbeats missed: the request is lost
             return None
         finally:
-            for task in (waiting, stopping):
-                task.cancel()
-            await asyncio.gather(waiting, stopping, return_exceptions=True)
+            await end(waiting, stopping)
 
     async def _on_reconnect(self) -> None:
         """The server may have forgotten the request."""

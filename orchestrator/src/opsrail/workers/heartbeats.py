@@ -14,6 +14,7 @@ from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.run import Heartbeat
 from opsrail_sdk.errors import Unavailable
 from opsrail_sdk.streams import HEARTBEAT_TTL
+from opsrail_sdk.tasks import end
 
 log = structlog.get_logger()
 
@@ -47,8 +48,7 @@ class Heartbeats:
                 await self._round()
                 await self._wait(stop, watching)
         finally:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+            await end(watching)
 
     async def _watch(self) -> None:
         watching = self._container.bus.kv.watch(subjects.HEARTBEATS_BUCKET, lifetime=HEARTBEAT_TTL)

@@ -1,7 +1,6 @@
 """Keeps this replica's signing keys in step with what another replica rotated, and publishes them again if lost."""
 
 import asyncio
-from contextlib import suppress
 
 import structlog
 from nats.errors import Error as NatsError
@@ -9,10 +8,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from opsrail.signing import HEARD_AFTER, Signer
 from opsrail_sdk.errors import Unavailable
+from opsrail_sdk.tasks import set_within
 
 log = structlog.get_logger()
 
-_ROUND_SECONDS = HEARD_AFTER.total_seconds() / 3
+_ROUND = HEARD_AFTER / 3
 """Sooner than a new key begins to sign, so that every replica knows it by then."""
 
 
@@ -26,8 +26,7 @@ class Keys:
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), timeout=_ROUND_SECONDS)
+            if await set_within(_ROUND, stop):
                 return
             try:
                 await self._signer.refresh()

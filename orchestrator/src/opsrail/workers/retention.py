@@ -14,6 +14,7 @@ from opsrail.guards.rules import LONGEST_WINDOW
 from opsrail.idempotency import KEEP
 from opsrail_sdk.bus import Bus
 from opsrail_sdk.errors import Unavailable
+from opsrail_sdk.tasks import set_within
 
 log = structlog.get_logger()
 
@@ -37,11 +38,7 @@ class Retention:
                 await self.round()
             except (Unavailable, NatsError, TimeoutError) as error:
                 log.warning("retention.waiting", reason=str(error))
-            try:
-                async with asyncio.timeout(EVERY.total_seconds()):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+            await set_within(EVERY, stop)
 
     async def round(self) -> None:
         """Everything once."""

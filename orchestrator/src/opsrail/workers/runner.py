@@ -2,16 +2,19 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Protocol
 
 import structlog
 from prometheus_client import Counter
 
+from opsrail_sdk.tasks import end, set_within
+
 log = structlog.get_logger()
 
 FAILURES = Counter("opsrail_worker_failures_total", "Times a background loop fell over", ["worker"])
-_FIRST_WAIT = 0.2
-_LONGEST_WAIT = 10.0
+_FIRST_WAIT = timedelta(milliseconds=200)
+_LONGEST_WAIT = timedelta(seconds=10)
 
 
 class Worker(Protocol):
@@ -40,8 +43,7 @@ class Workers:
             _, late = await asyncio.wait(self._tasks, timeout=grace)
             for task in late:
                 log.warning("worker.late", worker=task.get_name())
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            await end(*late)
 
     async def _keep(self, worker: Worker) -> None:
         wait = _FIRST_WAIT
@@ -51,12 +53,10 @@ class Workers:
                 await worker.run(self._stop)
             except Exception:
                 FAILURES.labels(worker.name).inc()
-                log.exception("worker.failed", worker=worker.name, again_in=wait)
+                log.exception("worker.failed", worker=worker.name, again_in=wait.total_seconds())
             else:
                 return
-            if asyncio.get_running_loop().time() - began > _LONGEST_WAIT:
+            if asyncio.get_running_loop().time() - began > _LONGEST_WAIT.total_seconds():
                 wait = _FIRST_WAIT
-            try:
-                await asyncio.wait_for(self._stop.wait(), timeout=wait)
-            except TimeoutError:
+            if not await set_within(wait, self._stop):
                 wait = min(wait * 2, _LONGEST_WAIT)

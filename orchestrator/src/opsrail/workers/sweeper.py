@@ -23,6 +23,7 @@ from opsrail_sdk.bus import Bus, SequenceConflict, Stored
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.run import FINISHED, RunError, RunState, RunStatus
 from opsrail_sdk.errors import Unavailable
+from opsrail_sdk.tasks import set_within
 
 log = structlog.get_logger()
 
@@ -54,11 +55,7 @@ class Sweeper:
                 await self.round()
             except (Unavailable, NatsError, TimeoutError) as error:
                 log.warning("sweeper.waiting", reason=str(error))
-            try:
-                async with asyncio.timeout(_EVERY.total_seconds()):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+            await set_within(_EVERY, stop)
 
     async def round(self) -> None:
         """Look at every quiet run once."""
