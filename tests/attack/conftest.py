@@ -5,6 +5,7 @@ import hmac
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,13 @@ from sqlalchemy import create_engine, make_url, text
 
 from opsrail.app import create_app
 from opsrail.embedded.addresses import Endpoints
+from opsrail.hooks.settings import HookSettings
 from opsrail.settings import DatabaseSettings, NatsSettings, RedisSettings, Settings
 from opsrail.testing.orchestrator import Orchestrator, empty_bus
 
 Json = dict[str, Any]
 
-PATIENCE = 20.0
+PATIENCE = timedelta(seconds=120)
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Target:
         Raises:
             TimeoutError: there is none.
         """
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PATIENCE.total_seconds()):
             while True:
                 rows = await self.sql(f"SELECT * FROM audit_entries WHERE {condition} ORDER BY id LIMIT 1", **values)
                 if rows:
@@ -106,6 +108,7 @@ async def target(
         database=DatabaseSettings(url=SecretStr(database_url), pool_size=4),
         redis=RedisSettings(url=SecretStr(endpoints.redis_url)),
         nats=NatsSettings(url=SecretStr(endpoints.nats_url)),
+        hooks=HookSettings(bus_patience=PATIENCE),
     )
     app = create_app(settings)
     async with app.router.lifespan_context(app):

@@ -18,7 +18,7 @@ import pytest_asyncio
 from opsrail_sdk.agent import Agent
 from opsrail_sdk.bus import CAPABILITY_HEADER
 from opsrail_sdk.contracts import subjects
-from tests.attack.conftest import Target
+from tests.attack.conftest import PATIENCE, Target
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -236,7 +236,7 @@ async def opened(target: Target, connection: str) -> Any:
         subjects.query(target.org, subjects.CORE_SERVICE, "connection"),
         orjson.dumps({"connection": connection, "agent": "scraper"}),
         headers={CAPABILITY_HEADER: proof},
-        timeout=10,
+        timeout=PATIENCE.total_seconds(),
     )
 
 

@@ -11,7 +11,7 @@ from opsrail_ci.artifacts import find
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.run import ArtifactStored
 from opsrail_sdk.streams import ensure_artifacts
-from tests.attack.conftest import Target
+from tests.attack.conftest import PATIENCE, Target
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -59,7 +59,7 @@ async def announce(target: Target, folder: Path, **changed: str) -> tuple[Artifa
     )
     with container.hints.listen("run", ident=run, org_id=target.orchestrator.org_id) as listener:
         await bus.publish(subjects.run_artifact(org, "ci", run), told.encode())
-        await listener.wait(30)
+        await listener.wait(PATIENCE.total_seconds())
     return told, await target.root.get(f"/v1/artifacts/{told.id}/content")
 
 

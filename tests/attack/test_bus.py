@@ -5,7 +5,6 @@ stolen from the host, and what an administrator reads afterwards.
 """
 
 import uuid
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -17,6 +16,7 @@ from opsrail.testing.stack import Stack, wait_until
 from opsrail_sdk.bus import Bus
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.login import Login
+from tests.attack.conftest import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +31,7 @@ async def test_a_stolen_credential_reaches_no_further_than_its_manifest(stack: S
         await reach(stack, org)
         refused = (subjects.action(org, "cd", "deploy"), subjects.run_status(org, "cd", RUN), f"opsrail.{org}.>")
         for subject in refused:
-            wait_until(partial(noted, root, subject), seconds=30, what=f"audit entry of {subject}")
+            wait_until(partial(noted, root, subject), what=f"audit entry of {subject}")
 
 
 async def reach(stack: Stack, org: str) -> None:
@@ -44,7 +44,7 @@ async def reach(stack: Stack, org: str) -> None:
         name="ci/thief",
         inbox_prefix=subjects.inbox_prefix(org, "ci"),
         login=Login(stack.data / "bus" / org / "ci-0.nk"),
-        patience=timedelta(seconds=10),
+        patience=PATIENCE,
     )
     try:
         refused: list[Any] = []
@@ -64,8 +64,8 @@ async def reach(stack: Stack, org: str) -> None:
         for subject in orders:
             await bus.nc.publish(subject, b"evil")
         await bus.nc.subscribe(f"opsrail.{org}.>")
-        await bus.nc.flush()
-        await bus.nc.flush()
+        for _ in range(2):
+            await bus.nc.flush(timeout=int(PATIENCE.total_seconds()))
         assert set(refused) == {subject.lower() for subject in (*orders, f"opsrail.{org}.>")}
     finally:
         await bus.close()

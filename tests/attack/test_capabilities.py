@@ -23,7 +23,7 @@ from opsrail_sdk.bus import CAPABILITY_HEADER
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.run import ActionCommand, RunState
 from opsrail_sdk.testing.harness import AgentHarness
-from tests.attack.conftest import Target
+from tests.attack.conftest import PATIENCE, Target
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -248,7 +248,7 @@ async def test_the_orchestrator_opens_no_connection_for_it(target: Target, victi
         subjects.query(target.org, subjects.CORE_SERVICE, "connection"),
         orjson.dumps(wish),
         headers={CAPABILITY_HEADER: proof} if proof else None,
-        timeout=10,
+        timeout=PATIENCE.total_seconds(),
     )
     assert (answer.headers or {}).get("Nats-Service-Error-Code", "").startswith("capability_")
     entry = await target.entry(

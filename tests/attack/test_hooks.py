@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from opsrail.hooks.signatures import TOLERANCE, standard_signature
-from tests.attack.conftest import Hook, Target
+from tests.attack.conftest import PATIENCE, Hook, Target
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -30,12 +30,9 @@ async def settled(target: Target, hook: Hook) -> None:
     """Everything taken so far is in the database."""
     ident = uuid.uuid4().hex
     assert (await hook.send(event(ident), TYPED)).status_code == 202
-    await target.orchestrator.container.bus.nc.flush()
-    for _ in range(400):
-        if await kept(target, ident):
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("the projector is stuck")
+    async with asyncio.timeout(PATIENCE.total_seconds()):
+        while not await kept(target, ident):
+            await asyncio.sleep(0.05)
 
 
 async def refused(hook: Hook, answer: httpx.Response, code: str) -> None:

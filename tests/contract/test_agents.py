@@ -36,7 +36,7 @@ def test_it_conforms(folder: Path) -> None:
         env={name: value for name, value in os.environ.items() if not name.startswith("OPSRAIL_")},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=280,
         check=False,
     )
     findings = json.loads(done.stdout)
@@ -57,7 +57,7 @@ def test_it_starts_without_the_orchestrator_and_its_siblings(folder: Path) -> No
         env={**os.environ, "PYTHONPATH": str(folder / "src")},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -6,6 +6,7 @@ https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
 
 import hashlib
 import hmac
+import time
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,7 @@ import httpx
 import orjson
 
 NOBODY = "0" * 40
+REPEATS = 20
 
 
 def push_payload(
@@ -83,8 +85,13 @@ def signed(secret: str, event: str, payload: Any, *, delivery: str | None = None
 
 
 def deliver(
-    client: httpx.Client, connection: dict[str, Any], event: str, payload: Any, **options: Any
+    client: httpx.Client, connection: dict[str, Any], event: str, payload: Any, *, delivery: str | None = None
 ) -> httpx.Response:
-    """Post a signed delivery to a connection's hook."""
-    body, headers = signed(connection["secret"], event, payload, **options)
-    return client.post(f"/v1/hooks/{connection['id']}", content=body, headers=headers)
+    """Post a signed delivery to a connection's hook; a few times, under the same id, while the answer is to wait."""
+    body, headers = signed(connection["secret"], event, payload, delivery=delivery)
+    for _ in range(REPEATS):
+        answer = client.post(f"/v1/hooks/{connection['id']}", content=body, headers=headers)
+        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            break
+        time.sleep(1)
+    return answer
