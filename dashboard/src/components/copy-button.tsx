@@ -22,6 +22,8 @@ export async function copy(text: string, near: Element): Promise<void> {
   if (!done) throw new Error("the browser does not allow copying");
 }
 
+export const COPIED_FOR_MS = 1500;
+
 const LOOKS = {
   done: ["Copied", Check, "text-ok"],
   refused: ["The browser does not allow copying: select the text", TriangleAlert, "text-warn"],
@@ -39,7 +41,7 @@ export function CopyButton({
   const [outcome, setOutcome] = useState<keyof typeof LOOKS | null>(null);
   useEffect(() => {
     if (!outcome) return;
-    const timer = setTimeout(() => setOutcome(null), 1500);
+    const timer = setTimeout(() => setOutcome(null), COPIED_FOR_MS);
     return () => clearTimeout(timer);
   }, [outcome]);
   const [said, Icon, colour] = outcome ? LOOKS[outcome] : [label, Copy, ""];
