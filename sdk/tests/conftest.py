@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from opsrail_sdk.bus import Bus, ensure_streams
+from opsrail_sdk.testing.harness import PATIENCE
 from opsrail_sdk.testing.server import NatsServer, nats_server_binary
 
 AGENTS = Path(__file__).parent / "agents"
@@ -32,7 +33,15 @@ async def nats_server(tmp_path: Path) -> AsyncIterator[NatsServer]:
 
 @pytest_asyncio.fixture
 async def bus(nats_server: NatsServer) -> AsyncIterator[Bus]:
-    connection = await Bus.connect(nats_server.url, name="tests")
+    connection = await Bus.connect(nats_server.url, name="tests", patience=PATIENCE, answer=PATIENCE)
     await ensure_streams(connection.js, replicas=1)
+    yield connection
+    await connection.close()
+
+
+@pytest_asyncio.fixture
+async def agents_bus(nats_server: NatsServer, bus: Bus) -> AsyncIterator[Bus]:
+    """With the limits that agents have, for tests that take the server away."""
+    connection = await Bus.connect(nats_server.url, name="agent", patience=PATIENCE)
     yield connection
     await connection.close()

@@ -16,7 +16,7 @@ from opsrail_sdk import capability
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.run import ActionCommand, ConnectionSecret, RunState, RunStatus
 from opsrail_sdk.live_context import utc_now
-from opsrail_sdk.testing.harness import AgentHarness
+from opsrail_sdk.testing.harness import PATIENCE, AgentHarness
 from opsrail_sdk.testing.server import NatsServer
 
 
@@ -28,7 +28,7 @@ async def harness(nats_server: NatsServer) -> AsyncIterator[AgentHarness]:
 
 
 async def wait_for(path: Path) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE.total_seconds()):
         while not path.exists():
             await asyncio.sleep(0.01)
 
@@ -68,7 +68,7 @@ async def test_a_finished_run_is_never_done_again(harness: AgentHarness) -> None
 
 
 async def no_commands_left(harness: AgentHarness) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE.total_seconds()):
         while (await harness.orchestration.bus.js.stream_info(subjects.ACTIONS)).state.messages:
             await asyncio.sleep(0.01)
 
@@ -119,7 +119,7 @@ async def test_a_capability_that_does_not_hold_runs_nothing(harness: AgentHarnes
     assert run.status.state is RunState.FAILED
     assert run.status.error is not None
     assert run.status.error.code == f"capability_{name}"
-    assert opsrail_sample.CALLS == [("tidy", "sample")]
+    assert {verb for verb, _ in opsrail_sample.CALLS} <= {"tidy"}
     await no_commands_left(harness)
 
 
@@ -133,27 +133,31 @@ async def test_a_forged_command_does_not_end_a_run_that_somebody_holds(harness: 
     assert (await harness.orchestration.finished(command.run_id)).status.state is RunState.SUCCEEDED
 
 
-async def test_keys_can_be_rotated_while_running(harness: AgentHarness) -> None:
-    harness.orchestration.key = Ed25519PrivateKey.generate()
-    harness.orchestration.kid = "next"
-    await harness.orchestration.prepare()
-    assert (await harness.run("echo", {"text": "x"})).status.state is RunState.SUCCEEDED
+KEY_MAY_BE_LATE = {"retry_base": timedelta(seconds=1)}
+"""Such a command is looked at again after 2, 4 and 8 of these before its key counts as forged."""
+
+
+async def test_keys_can_be_rotated_while_running(nats_server: NatsServer) -> None:
+    async with AgentHarness(opsrail_sample.agent, nats_server.url, settings=KEY_MAY_BE_LATE) as harness:
+        harness.orchestration.key = Ed25519PrivateKey.generate()
+        harness.orchestration.kid = "next"
+        await harness.orchestration.trust()
+        assert (await harness.run("echo", {"text": "x"})).status.state is RunState.SUCCEEDED
 
 
 async def test_a_command_signed_by_a_key_that_is_on_its_way_waits_for_it(nats_server: NatsServer) -> None:
-    settings = {"retry_base": timedelta(milliseconds=300)}
-    async with AgentHarness(opsrail_sample.agent, nats_server.url, settings=settings) as harness:
+    async with AgentHarness(opsrail_sample.agent, nats_server.url, settings=KEY_MAY_BE_LATE) as harness:
         harness.orchestration.key = Ed25519PrivateKey.generate()
         harness.orchestration.kid = "next"
         command = harness.orchestration.command(harness.agent, "echo", {"text": "x"})
         await harness.orchestration.send(command)
         consumer = subjects.actions_consumer(harness.org, harness.agent.id)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE.total_seconds()):
             while not (
                 await harness.orchestration.bus.js.consumer_info(subjects.ACTIONS, consumer)
             ).delivered.consumer_seq:
                 await asyncio.sleep(0.01)
-        await harness.orchestration.prepare()
+        await harness.orchestration.trust()
         assert (await harness.orchestration.finished(command.run_id)).status.state is RunState.SUCCEEDED
 
 

@@ -73,7 +73,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
 def client(names: Names, site: Site, *, allow_private: bool = True) -> httpx.AsyncClient:
     scheme = "https" if site.trust else "http"
     way = transport(site.url(scheme), allow_private=allow_private, verify=site.trust or True, resolve=names.resolve)
-    return httpx.AsyncClient(transport=way, base_url=site.url(scheme), timeout=5)
+    return httpx.AsyncClient(transport=way, base_url=site.url(scheme), timeout=60)
 
 
 async def test_the_host_is_named_and_proven_though_an_address_is_called(site: Site) -> None:

@@ -6,7 +6,7 @@ import signal
 import sys
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 
 import opsrail_sample
@@ -17,7 +17,7 @@ from opsrail_sdk.bus import Bus
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.cloudevent import CloudEvent
 from opsrail_sdk.contracts.run import CommandRefused, Heartbeat, RunState
-from opsrail_sdk.testing.harness import AgentHarness, Orchestration
+from opsrail_sdk.testing.harness import PATIENCE, AgentHarness, Orchestration
 from opsrail_sdk.testing.server import NatsServer
 
 AGENTS = Path(__file__).parent / "agents"
@@ -48,8 +48,11 @@ class Processes:
                 sys.executable, "-m", "opsrail_sample", "run", env=environment, stdout=output, stderr=output
             )
         key = subjects.heartbeat_key(self.orchestration.org, "sample", instance)
-        async with asyncio.timeout(30):
-            async for state in self.orchestration.bus.kv.watch(subjects.HEARTBEATS_BUCKET, key):
+        async with (
+            asyncio.timeout(PATIENCE.total_seconds()),
+            aclosing(self.orchestration.bus.kv.watch(subjects.HEARTBEATS_BUCKET, key)) as changes,
+        ):
+            async for state in changes:
                 if key in state and Heartbeat.model_validate_json(state[key]).state == "ready":
                     return
 
@@ -80,7 +83,7 @@ async def processes(bus: Bus, nats_server: NatsServer, tmp_path: Path) -> AsyncI
 
 
 async def wait_for(path: Path) -> None:
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(PATIENCE.total_seconds()):
         while not path.exists():
             await asyncio.sleep(0.01)
 
@@ -182,7 +185,7 @@ async def test_events_survive_a_kill_in_the_middle(processes: Processes, tmp_pat
     await processes.end("one", signal.SIGKILL)
     await processes.start("two")
     consumer = subjects.events_consumer(processes.orchestration.org, "sample")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE.total_seconds()):
         while True:
             info = await processes.orchestration.bus.js.consumer_info(subjects.EVENTS, consumer)
             if not info.num_pending and not info.num_ack_pending:
@@ -203,7 +206,9 @@ async def test_an_idle_process_is_small_and_leaves_cleanly(processes: Processes)
         assert int(resident.split()[1]) < 90 * 1024
     assert await processes.end("one", signal.SIGTERM) == 0
     key = subjects.heartbeat_key(processes.orchestration.org, "sample", "one")
-    assert await processes.orchestration.bus.kv.get(subjects.HEARTBEATS_BUCKET, key) is None
+    async with asyncio.timeout(PATIENCE.total_seconds()):
+        while await processes.orchestration.bus.kv.get(subjects.HEARTBEATS_BUCKET, key) is not None:
+            await asyncio.sleep(0.05)
     assert "Traceback" not in processes.log("one")
 
 

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from opsrail_sdk.errors import AgentError, InvalidInput, NotFound, Unavailable
-from opsrail_sdk.testing.harness import AgentHarness
+from opsrail_sdk.testing.harness import PATIENCE, AgentHarness
 from opsrail_sdk.testing.server import NatsServer
 
 
@@ -21,7 +21,7 @@ async def harness(nats_server: NatsServer) -> AsyncIterator[AgentHarness]:
 
 
 async def ask(harness: AgentHarness, subject: str) -> dict[str, Any]:
-    reply = await harness.orchestration.bus.nc.request(subject, timeout=30)
+    reply = await harness.orchestration.bus.nc.request(subject, timeout=PATIENCE.total_seconds())
     answer = orjson.loads(reply.data)
     assert isinstance(answer, dict)
     return answer
@@ -30,7 +30,7 @@ async def ask(harness: AgentHarness, subject: str) -> dict[str, Any]:
 async def test_a_query_is_answered_with_the_config_as_it_is_now(harness: AgentHarness) -> None:
     assert await harness.query("greet", {"text": "you"}) == {"text": "hello you"}
     await harness.orchestration.want(harness.agent, config={"greeting": "bye"})
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE.total_seconds()):
         while await harness.query("greet", {"text": "you"}) != {"text": "bye you"}:
             continue
 

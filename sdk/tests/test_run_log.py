@@ -1,7 +1,6 @@
 """Log lines on their way: batches, numbers, bounds."""
 
 import asyncio
-from datetime import timedelta
 
 from nats.errors import Error as NatsError
 
@@ -11,6 +10,7 @@ from opsrail_sdk.contracts.run import RunLog
 from opsrail_sdk.live_context import utc_now
 from opsrail_sdk.masking import Masker
 from opsrail_sdk.run_log import BATCH, LONGEST_LINE, MOST_HELD, RunLogger
+from opsrail_sdk.testing.harness import PATIENCE
 from opsrail_sdk.testing.server import NatsServer
 
 
@@ -55,28 +55,30 @@ async def test_long_lines_are_cut_with_a_note(bus: Bus) -> None:
     assert batch.lines[0].text.endswith("(7 characters cut off)")
 
 
-async def test_lines_wait_for_a_bus_that_is_away_in_bounded_memory(bus: Bus, nats_server: NatsServer) -> None:
+async def test_lines_wait_for_a_bus_that_is_away_in_bounded_memory(
+    bus: Bus, agents_bus: Bus, nats_server: NatsServer
+) -> None:
     await nats_server.stop(kill=True)
-    lines = logger(bus)
+    lines = logger(agents_bus)
     text = "x" * LONGEST_LINE
     for _ in range(MOST_HELD // LONGEST_LINE + 10):
         lines.add(text)
     await nats_server.start()
-    await lines.close(timedelta(seconds=40))
+    await lines.close(PATIENCE)
     lines_stored = [line for batch in await stored(bus) for line in batch.lines]
     assert len(lines_stored) == MOST_HELD // LONGEST_LINE
 
 
-async def test_what_was_left_out_is_told(bus: Bus, nats_server: NatsServer) -> None:
+async def test_what_was_left_out_is_told(bus: Bus, agents_bus: Bus, nats_server: NatsServer) -> None:
     await nats_server.stop(kill=True)
-    lines = logger(bus)
+    lines = logger(agents_bus)
     for _ in range(MOST_HELD // LONGEST_LINE + 3):
         lines.add("x" * LONGEST_LINE)
     await nats_server.start()
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(PATIENCE.total_seconds()):
         while not await stored(bus):
             await asyncio.sleep(0.05)
     lines.add("after")
-    await lines.close(timedelta(seconds=40))
+    await lines.close(PATIENCE)
     texts = [line.text for batch in await stored(bus) for line in batch.lines]
     assert texts[-2:] == ["(3 lines left out: the bus was away)", "after"]

@@ -8,6 +8,9 @@ import pytest
 
 from opsrail_sdk import scaffold
 
+pytestmark = pytest.mark.timeout(900)
+"""An agent's own tests run in here, and each of the processes takes its time on a busy machine."""
+
 
 async def run(*command: str, cwd: Path, path: str = "") -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(

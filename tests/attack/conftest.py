@@ -105,9 +105,9 @@ async def target(
     settings = Settings(
         data=folder / "data",
         install_agents=False,
-        database=DatabaseSettings(url=SecretStr(database_url), pool_size=4),
-        redis=RedisSettings(url=SecretStr(endpoints.redis_url)),
-        nats=NatsSettings(url=SecretStr(endpoints.nats_url)),
+        database=DatabaseSettings(url=SecretStr(database_url), pool_size=4, connect_timeout=PATIENCE),
+        redis=RedisSettings(url=SecretStr(endpoints.redis_url), timeout=PATIENCE),
+        nats=NatsSettings(url=SecretStr(endpoints.nats_url), timeout=PATIENCE),
         hooks=HookSettings(bus_patience=PATIENCE),
     )
     app = create_app(settings)

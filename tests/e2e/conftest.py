@@ -4,6 +4,7 @@ import os
 import subprocess
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,6 +14,15 @@ from opsrail.testing.stack import Stack
 from tests.e2e.chromium import chromium
 from tests.e2e.support import Forge, connect, missing
 from tests.simulators.git_http import GitServer
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The time limit of a story, which may have to start the whole product first; unless it sets its own."""
+    for item in items:
+        if item.path.is_relative_to(HERE) and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(900))
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +57,7 @@ def forge(client: httpx.Client, git: GitServer) -> Forge:
 def engine() -> None:
     """There is a Docker engine."""
     try:
-        answered = subprocess.run(["docker", "version"], capture_output=True, timeout=20, check=False).returncode == 0
+        answered = subprocess.run(["docker", "version"], capture_output=True, timeout=60, check=False).returncode == 0
     except FileNotFoundError:
         answered = False
     if not answered:

@@ -12,7 +12,7 @@ import httpx
 import psutil
 
 from opsrail.cli.sse import Message, parse
-from opsrail.testing.stack import Stack
+from opsrail.testing.stack import Stack, wait_until
 
 
 class Follower:
@@ -37,13 +37,22 @@ class Follower:
 
     def kill_server(self) -> int:
         """kill -9 the replica that holds this connection; its pid."""
-        for pid, command in self._stack.processes().items():
-            if "opsrail.embedded.serve" in command:
-                remotes = {link.raddr.port for link in psutil.Process(pid).net_connections() if link.raddr}
-                if self._port in remotes:
-                    os.kill(pid, signal.SIGKILL)
-                    return pid
-        raise AssertionError(f"no replica holds the connection from port {self._port}")
+        found: list[int] = []
+
+        def holds() -> bool:
+            found[:] = [pid for pid, command in self._stack.processes().items() if self._is_served_by(pid, command)]
+            return bool(found)
+
+        wait_until(holds, what="a replica holds the connection")
+        os.kill(found[0], signal.SIGKILL)
+        return found[0]
+
+    def _is_served_by(self, pid: int, command: list[str]) -> bool:
+        if "opsrail.embedded.serve" not in command:
+            return False
+        with suppress(psutil.NoSuchProcess):
+            return self._port in {link.raddr.port for link in psutil.Process(pid).net_connections() if link.raddr}
+        return False
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -63,7 +72,7 @@ class Follower:
             headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": self._last} if self._last else {})
             try:
                 with (
-                    self._stack.client(timeout=40) as client,
+                    self._stack.client() as client,
                     client.stream("GET", self._path, headers=headers) as response,
                 ):
                     connection = response.extensions["network_stream"]

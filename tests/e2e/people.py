@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from playwright.sync_api import Page, expect
 
-from opsrail.testing.stack import Stack
+from opsrail.testing.stack import PATIENCE_SECONDS, Stack
 
 PASSWORD = "correct horse battery staple"
 
@@ -25,7 +25,7 @@ class Person:
     @contextmanager
     def client(self) -> Iterator[httpx.Client]:
         """Logged in, with the session's cookie and CSRF token."""
-        with httpx.Client(base_url=self.stack.url, timeout=30) as client:
+        with httpx.Client(base_url=self.stack.url, timeout=PATIENCE_SECONDS) as client:
             answer = client.post("/v1/login", json={"email": self.email, "password": PASSWORD})
             assert answer.status_code == 200, answer.text
             client.headers["X-CSRF-Token"] = answer.json()["csrf_token"]
@@ -62,7 +62,7 @@ class Person:
         accepted = httpx.post(
             f"{self.stack.url}/v1/invitations/accept",
             json={"token": invited.json()["token"], "password": PASSWORD, "name": self.name},
-            timeout=30,
+            timeout=PATIENCE_SECONDS,
         )
         assert accepted.status_code == 200, accepted.text
 

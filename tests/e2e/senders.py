@@ -10,10 +10,12 @@ from typing import Any, Self
 
 import httpx
 
-from opsrail.testing.stack import wait_until
+from opsrail.testing.stack import PATIENCE_SECONDS, wait_until
 from tests.simulators.github_sender import signed
 
 AGAIN_SECONDS = 0.2
+GIVE_UP_SECONDS = 4 * PATIENCE_SECONDS
+"""Longer than any test leaves a server away."""
 
 
 class Senders:
@@ -24,7 +26,7 @@ class Senders:
         self._secret = connection["secret"]
         self._pool = ThreadPoolExecutor(parallel, thread_name_prefix="sender")
         self._lock = threading.Lock()
-        self._client = httpx.Client(timeout=15)
+        self._client = httpx.Client(timeout=30)
         self.promised: dict[str, list[str]] = {}
         """Event ids by delivery id."""
         self.repeated: set[str] = set()
@@ -47,10 +49,9 @@ class Senders:
         """Begin to send events that start nothing."""
         return self.send(("star", {"action": "created", "starred_at": None, "number": n}) for n in range(count))
 
-    def wait_promised(self, count: int, *, seconds: float = 30) -> None:
-        """Return once ``count`` more deliveries were answered 202."""
-        target = len(self.promised) + count
-        wait_until(lambda: len(self.promised) >= target, seconds=seconds, what=f"{count} more answers of 202")
+    def wait_promised(self, count: int) -> None:
+        """Return once ``count`` deliveries in all were answered 202."""
+        wait_until(lambda: len(self.promised) >= count, what=f"{count} answers of 202")
 
     def events(self, deliveries: Iterable[str] | None = None) -> list[str]:
         """What was promised, for some deliveries or for all."""
@@ -68,7 +69,7 @@ class Senders:
 
     def _deliver(self, delivery: str, event: str, payload: Any) -> None:
         body, headers = signed(self._secret, event, payload, delivery=delivery)
-        give_up = time.monotonic() + 90
+        give_up = time.monotonic() + GIVE_UP_SECONDS
         while time.monotonic() < give_up:
             try:
                 answer = self._client.post(self._url, content=body, headers=headers)

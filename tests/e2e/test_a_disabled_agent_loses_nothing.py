@@ -16,10 +16,10 @@ PUSHES = 100
 def test_a_hundred_pushes_are_all_replayed(forge: Forge, stack: Stack) -> None:
     events = _pushes_while_disabled(forge, "disabled/replay")
     assert pipelines(forge.client, events) == []
-    assert _agent(forge.client)["backlog"]["events"] >= PUSHES
+    wait_until(lambda: (_agent(forge.client)["backlog"]["events"] or 0) >= PUSHES, what="the pushes in the backlog")
 
     _enable(stack, forge.client, "replay")
-    found = ended(forge.client, events, PUSHES, seconds=240)
+    found = ended(forge.client, events, PUSHES)
     assert collections.Counter(run["state"] for run in found) == {"succeeded": PUSHES}
     assert [cause for cause, count in collections.Counter(run["cause"] for run in found).items() if count > 1] == []
 
@@ -28,9 +28,7 @@ def test_a_hundred_pushes_are_all_replayed(forge: Forge, stack: Stack) -> None:
 def test_a_hundred_pushes_are_all_skipped(forge: Forge, stack: Stack) -> None:
     events = _pushes_while_disabled(forge, "disabled/skip")
     _enable(stack, forge.client, "skip")
-    wait_until(
-        lambda: _agent(forge.client)["backlog"] == {"events": 0, "actions": 0}, seconds=30, what="nothing waits"
-    )
+    wait_until(lambda: _agent(forge.client)["backlog"] == {"events": 0, "actions": 0}, what="nothing waits")
 
     _, head = forge.repository("disabled/after")
     ended(forge.client, forge.push("disabled/after", head).json()["events"], 1)

@@ -1,6 +1,7 @@
 """A newer push of a branch ends the older run; on the default branch and for tags every run goes to its end."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,16 @@ class Gate:
         (self._folder / "open").touch()
 
     def wait_for(self, commit: str) -> None:
-        wait_until((self._folder / commit).exists, seconds=30, what=f"{commit} is at the gate")
+        wait_until((self._folder / commit).exists, what=f"{commit} is at the gate")
 
-    def waiting(self) -> int:
-        """Processes that stand at the gate."""
-        found = 0
+    def waiting(self) -> set[str]:
+        """Commits of which a process stands at the gate."""
+        found = set()
         for process in psutil.process_iter(["cmdline"]):
-            found += any(f"{self._folder}/open" in word for word in process.info["cmdline"] or ())
-        return found
+            if any(f"{self._folder}/open" in word for word in process.info["cmdline"] or ()):
+                with suppress(psutil.Error):
+                    found.add(process.environ().get("CI_COMMIT", ""))
+        return found - {""}
 
 
 @pytest.fixture
@@ -53,16 +56,17 @@ def _push(forge: Forge, gate: Gate, name: str, commit: str, **facts: Any) -> lis
 def test_the_older_run_of_the_branch_is_cancelled(forge: Forge, gate: Gate) -> None:
     repository, base = forge.repository("newer/branch", {".opsrail/ci.yaml": gate.pipeline})
     old, new = repository.branch("topic", base), repository.commit({"more": "x"}, branch="topic-2")
-    elsewhere = _push(forge, gate, "newer/branch", repository.branch("other", base), branch="other")
+    other = repository.branch("other", base)
+    elsewhere = _push(forge, gate, "newer/branch", other, branch="other")
     first = _push(forge, gate, "newer/branch", old, branch="topic")
-    standing = gate.waiting()
+    assert gate.waiting() == {other, old}
     second = _push(forge, gate, "newer/branch", new, branch="topic", before=old)
 
     (cancelled,) = ended(forge.client, first, 1)
     assert cancelled["state"] == "cancelled"
     (newer,) = pipelines(forge.client, second)
     assert newer["id"] in cancelled["cancel_reason"]
-    assert gate.waiting() == standing
+    wait_until(lambda: gate.waiting() == {other, new}, what="the older run's process has ended")
 
     gate.open()
     assert [run["state"] for run in ended(forge.client, [*second, *elsewhere], 2)] == ["succeeded"] * 2

@@ -73,10 +73,10 @@ def test_a_new_agent_works_from_its_folder_alone(
     def greetings() -> list[str]:
         return [event["subject"] for event in items(open_client, "/v1/events", type="io.opsrail.seventh.greeted.v1")]
 
-    wait_until(lambda: greetings() == ["Ada"], seconds=20, what="the agent's own event")
+    wait_until(lambda: greetings() == ["Ada"], what="the agent's own event")
     wanted = {"specversion": "1.0", "id": "1", "source": "/test", "type": "io.opsrail.seventh.wanted.v1"}
     assert open_client.post("/v1/events", json={**wanted, "subject": "Grace"}).status_code < 300
-    wait_until(lambda: greetings() == ["Grace", "Ada"], seconds=20, what="a run that an event asked for")
+    wait_until(lambda: greetings() == ["Grace", "Ada"], what="a run that an event asked for")
 
     manifest = open_client.get("/v1/agents/seventh").json()["manifest"]
     assert (manifest["id"], [query["name"] for query in manifest["queries"]]) == ("seventh", ["preview"])
@@ -85,7 +85,6 @@ def test_a_new_agent_works_from_its_folder_alone(
     assert open_stack.cli("agents", "uninstall", "seventh", "--json").returncode == 0
     wait_until(
         lambda: not any("opsrail_seventh" in " ".join(line) for line in open_stack.processes().values()),
-        seconds=40,
         what="its process has ended",
     )
 

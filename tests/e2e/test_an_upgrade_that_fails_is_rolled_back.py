@@ -12,6 +12,7 @@ import pytest
 from opsrail.testing.stack import Stack, wait_until
 from opsrail_sdk import scaffold
 from tests.e2e.site import Site
+from tests.e2e.support import FINISHED
 
 CANNOT_WORK = """
 from pydantic import model_validator
@@ -68,7 +69,7 @@ def roller(site: Site, tmp_path: Path) -> Roller:
 def upgraded(roller: Roller, tmp_path: Path) -> Iterator[tuple[Stack, httpx.Client]]:
     """A stack where version 0.1.0 works."""
     stack = Stack(tmp_path / "stack").start()
-    with stack.client(timeout=60) as client:
+    with stack.client() as client:
         client.post("/v1/agents", json={"module": "opsrail_roller"}).raise_for_status()
         client.post("/v1/agents/roller/enable").raise_for_status()
         stack.wait_agents("roller")
@@ -93,17 +94,29 @@ def _load(stack: Stack) -> Iterator[list[str]]:
     asking = threading.Thread(target=ask)
     asking.start()
     try:
-        wait_until(lambda: len(promised) > 10, seconds=30, what="load")
+        wait_until(lambda: len(promised) > 10, what="load")
         seen = len(promised)
         yield promised
-        wait_until(lambda: len(promised) > seen + 10, seconds=30, what="load after the upgrade")
+        wait_until(lambda: len(promised) > seen + 10, what="load after the upgrade")
     finally:
         stop.set()
         asking.join()
 
 
 def _ended(client: httpx.Client, promised: list[str]) -> list[dict[str, Any]]:
-    return [client.get(f"/v1/runs/{run}", params={"wait": 30}).json() for run in promised]
+    found: dict[str, dict[str, Any]] = {}
+
+    def all_ended() -> bool:
+        for run in promised:
+            if run not in found:
+                told = client.get(f"/v1/runs/{run}", params={"wait": 30}).json()
+                if told["state"] not in FINISHED:
+                    return False
+                found[run] = told
+        return True
+
+    wait_until(all_ended, what="the end of every run")
+    return [found[run] for run in promised]
 
 
 def _agent(client: httpx.Client) -> dict[str, Any]:
@@ -123,12 +136,12 @@ def test_a_better_version_takes_over_and_no_run_is_lost(upgraded: tuple[Stack, h
     stack, client = upgraded
     assert _words(client) == "hello Ada"
     with _load(stack) as promised:
+        _ended(client, promised[:1])
         roller.release("0.2.0", greeting="salve")
         answer = client.post("/v1/agents/roller/upgrade")
         assert (answer.status_code, answer.json()["version"]) == (200, "0.2.0"), answer.text
         wait_until(
             lambda: [instance["version"] for instance in _agent(client)["instances"]] == ["0.2.0"],
-            seconds=40,
             what="the new version alone",
         )
     runs = _ended(client, promised)

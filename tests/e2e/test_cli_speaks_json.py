@@ -16,7 +16,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from opsrail.cli import app
-from opsrail.testing.stack import Stack
+from opsrail.testing.stack import Stack, wait_until
 from tests.e2e.support import Forge, ended
 from tests.simulators.github_sender import push_payload
 
@@ -207,6 +207,7 @@ class FirstLine:
 
 
 def test_status_and_doctor(cli: Cli, stack: Stack) -> None:
+    wait_until(lambda: cli.raw("status", "--json").returncode == 0, what="every part is ready")
     status = cli("status")
     assert (status["url"], status["ready"]) == (stack.url, True)
     done = stack.cli("doctor", "--json")

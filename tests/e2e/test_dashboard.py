@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from opsrail.testing.stack import Stack
+from opsrail.testing.stack import PATIENCE_SECONDS, Stack
 from tests.e2e.chromium import fresh_page
 from tests.e2e.support import Forge, ended
 
@@ -143,7 +143,7 @@ artifacts:
     _, commit = forge.repository("dashboard/live", {".opsrail/ci.yaml": pipeline})
     _go(inside, "Runs")
     events = forge.push("dashboard/live", commit).json()["events"]
-    row = inside.get_by_role("row").filter(has_text="running")
+    row = inside.get_by_role("row").filter(has_text="dashboard/live").filter(has_text="running")
     row.get_by_role("link", name="ci.run_pipeline").click()
     log = inside.get_by_role("log")
     expect(log).to_contain_text("green first line")
@@ -201,6 +201,9 @@ def test_a_log_stays_where_somebody_reads(inside: Page, forge: Forge, tmp_path: 
     gate.touch()
     expect(inside.get_by_text("complete")).to_be_visible()
     expect(log.get_by_text("cloning")).to_be_in_viewport()
+    expect(inside.get_by_role("heading", level=1)).to_contain_text("succeeded")
+    expect(inside.get_by_role("table", name="Steps")).to_be_visible()  # it has pushed the log's end out of sight
+    log.evaluate("log => log.scrollIntoView({ block: 'end' })")
     log.press("End")
     expect(log.get_by_text("more", exact=True)).to_be_in_viewport()
 
@@ -211,7 +214,8 @@ def test_a_run_is_cancelled(inside: Page, forge: Forge) -> None:
     )
     events = forge.push("dashboard/endless", commit).json()["events"]
     inside.goto("/runs?state=running")
-    inside.get_by_role("row").filter(has_text="running").get_by_role("link", name="ci.run_pipeline").click()
+    row = inside.get_by_role("row").filter(has_text="dashboard/endless").filter(has_text="running")
+    row.get_by_role("link", name="ci.run_pipeline").click()
     expect(inside.get_by_role("log")).to_contain_text("wait")
     inside.get_by_role("button", name="Cancel run").click()
     inside.get_by_role("dialog").get_by_role("button", name="Cancel run").click()
@@ -249,14 +253,17 @@ def test_settings_are_saved_by_the_form_of_their_schema(inside: Page, client: ht
     assert client.put("/v1/agents/ci/config", json={"config": before}).status_code == 200
 
 
-def test_events_are_shown_as_they_come(inside: Page, forge: Forge) -> None:
+def test_events_are_shown_as_they_come(inside: Page, forge: Forge, tmp_path: Path) -> None:
+    gate = tmp_path / "open"
+    pipeline = f"steps:\n  - name: wait\n    run: until [ -e {gate} ]; do sleep 0.1; done\n"
+    _, commit = forge.repository("dashboard/told", {".opsrail/ci.yaml": pipeline})
     _go(inside, "Events")
     live = inside.locator("section").filter(has=inside.get_by_role("heading", name="Live"))
     expect(live).to_contain_text("Listening")
-    _, commit = forge.repository("dashboard/told")
     events = forge.push("dashboard/told", commit).json()["events"]
-    expect(live.get_by_role("cell", name=commit)).to_be_visible()
+    expect(live.get_by_role("cell", name=commit).first).to_be_visible()
     live.get_by_role("button", name="Pause").click()
+    gate.touch()
     ended(forge.client, events, 1)
     expect(live.get_by_role("status")).to_contain_text("more since")
     live.get_by_role("button", name=re.compile("^change.merged")).first.click()
@@ -274,7 +281,7 @@ def test_a_live_list_keeps_still_under_the_pointer(inside: Page, client: httpx.C
     inside.goto("/events?type=org.example.still")
     live = inside.locator("section").filter(has=inside.get_by_role("heading", name="Live"))
     expect(live).to_contain_text("No event of this type")
-    expect(inside.get_by_text("Live", exact=True).first).to_be_visible()
+    expect(inside.get_by_role("status").get_by_text("Live", exact=True)).to_be_visible()
     tell("the first")
     live.get_by_role("cell", name="the first").hover()
     tell("the second")
@@ -311,12 +318,13 @@ def test_a_token_is_made_and_revoked(inside: Page, stack: Stack) -> None:
     form.get_by_role("button", name="Create token").click()
     token = inside.get_by_label("Token", exact=True).inner_text()
     headers = {"Authorization": f"Bearer {token}"}
-    assert httpx.get(f"{stack.url}/v1/me", headers=headers).json()["scopes"] == ["read"]
+    me = f"{stack.url}/v1/me"
+    assert httpx.get(me, headers=headers, timeout=PATIENCE_SECONDS).json()["scopes"] == ["read"]
     inside.get_by_role("button", name="Done").click()
     inside.get_by_role("button", name="Revoke dashboard-reader").click()
     inside.get_by_role("dialog").get_by_role("button", name="Revoke").click()
     expect(inside.get_by_role("row").filter(has_text="dashboard-reader")).to_have_count(0)
-    assert httpx.get(f"{stack.url}/v1/me", headers=headers).status_code == 401
+    assert httpx.get(me, headers=headers, timeout=PATIENCE_SECONDS).status_code == 401
 
 
 def test_the_theme_is_chosen_and_remembered(inside: Page) -> None:

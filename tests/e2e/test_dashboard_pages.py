@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from opsrail.testing.stack import Stack
+from opsrail.testing.stack import PATIENCE_SECONDS, Stack
 from tests.e2e.chromium import fresh_page
 from tests.e2e.people import Person, member
 from tests.e2e.support import missing
@@ -138,7 +138,7 @@ def test_pages_inside(page: Page, axe: str, ada: Person, waiting: str) -> None:
 def test_live_events_beside_stored_ones(page: Page, axe: str, ada: Person, stack: Stack) -> None:
     ada.sign_in(page)
     page.goto("/events")
-    expect(page.get_by_text("Live", exact=True).first).to_be_visible()
+    expect(page.get_by_role("status").get_by_text("Live", exact=True)).to_be_visible()
     event = {"specversion": "1.0", "id": uuid.uuid4().hex, "source": "/pages", "type": "org.example.seen"}
     with stack.client() as client:
         assert client.post("/v1/events", json=event).status_code == 202
@@ -185,7 +185,7 @@ def test_a_phone_tells_the_rows_of_a_list_apart(page: Page, ada: Person, waiting
 
 
 def test_scripts_and_styles_are_sent_compressed(stack: Stack) -> None:
-    with httpx.Client(base_url=stack.url) as client:
+    with httpx.Client(base_url=stack.url, timeout=PATIENCE_SECONDS) as client:
         named = re.findall(r'"(/assets/[^"]+)"', client.get("/").text)
         assert named
         for name in named:

@@ -1,5 +1,6 @@
 """People come in, move between organisations and are sent away, in a real Chromium on the real stack."""
 
+import re
 import subprocess
 import sys
 import uuid
@@ -11,12 +12,13 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from opsrail.embedded.ports import free_port
-from opsrail.testing.stack import Stack, wait_until
-from tests.e2e.chromium import fresh_page
+from opsrail.testing.stack import PATIENCE_SECONDS, Stack, wait_until
+from tests.e2e.chromium import forget_refusals, fresh_page
 from tests.e2e.people import Person, member
 
 pytestmark = pytest.mark.chromium
+
+RUNNING = re.compile(r"running on (http://127\.0\.0\.1:\d+)")
 
 
 @dataclass(frozen=True)
@@ -26,17 +28,18 @@ class Idp:
     url: str
 
     def knows(self, subject: str, **claims: Any) -> None:
-        httpx.put(f"{self.url}/users/{subject}", json=claims).raise_for_status()
+        httpx.put(f"{self.url}/users/{subject}", json=claims, timeout=PATIENCE_SECONDS).raise_for_status()
 
 
 @pytest.fixture(scope="module")
-def idp() -> Iterator[Idp]:
-    found = Idp(f"http://127.0.0.1:{free_port()}")
-    command = [sys.executable, "-m", "oidc_provider_mock", "-p", found.url.rsplit(":", 1)[1], "-n"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def idp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Idp]:
+    log = tmp_path_factory.mktemp("idp") / "log"
+    with log.open("wb") as output:
+        command = [sys.executable, "-m", "oidc_provider_mock", "-p", "0", "-n"]
+        process = subprocess.Popen(command, stdout=output, stderr=output)
     try:
-        wait_until(lambda: httpx.get(found.url).is_success, seconds=30, what="the identity provider")
-        yield found
+        wait_until(lambda: RUNNING.search(log.read_text()) is not None, what="the identity provider")
+        yield Idp(RUNNING.findall(log.read_text())[0])
     finally:
         process.kill()
         process.wait()
@@ -91,7 +94,7 @@ def _authorize(page: Page, provider: str, subject: str) -> None:
 
 
 def test_a_login_by_a_provider_leads_to_the_page_that_was_asked_for(
-    page: Page, stack: Stack, idp: Idp, corp: str
+    page: Page, stack: Stack, idp: Idp, corp: str, complaints: list[str]
 ) -> None:
     idp.knows("grace", email="grace@corp.example", email_verified=True, name="Grace", groups=["release"])
     page.goto("/runs?state=failed")
@@ -104,6 +107,7 @@ def test_a_login_by_a_provider_leads_to_the_page_that_was_asked_for(
     expect(page.get_by_label("E-mail")).to_be_visible()
     page.goto("/runs")
     expect(page.get_by_label("E-mail")).to_be_visible()
+    forget_refusals(complaints)
 
 
 def test_whom_the_provider_does_not_vouch_for_is_told_so_at_the_login(
@@ -124,7 +128,7 @@ def test_another_organisation_is_entered(page: Page, stack: Stack, ada: Person) 
         made = client.post("/v1/organisations", json={"slug": slug, "title": f"The {slug}"})
         assert made.status_code == 201, made.text
     with httpx.Client(
-        base_url=stack.url, headers={"Authorization": f"Bearer {made.json()['token']}"}, timeout=30
+        base_url=stack.url, headers={"Authorization": f"Bearer {made.json()['token']}"}, timeout=PATIENCE_SECONDS
     ) as other:
         ada.joins(other, "viewer")
     ada.sign_in(page)
@@ -163,7 +167,7 @@ def test_a_session_that_was_ended_elsewhere_leads_to_the_login_and_back(
 def test_the_page_waits_for_an_orchestrator_that_is_away(
     browser: Browser, new_stack: Callable[..., Stack], complaints: list[str]
 ) -> None:
-    alone = new_stack("--no-agents", port=free_port()).start()
+    alone = new_stack("--no-agents").start()
     with fresh_page(browser, alone, complaints) as page:
         page.get_by_text("Use an API token").click()
         page.get_by_label("API token").fill(alone.token)
@@ -175,10 +179,10 @@ def test_the_page_waits_for_an_orchestrator_that_is_away(
         expect(banner).to_contain_text("It is tried again by itself.")
         page.get_by_role("link", name="Connections", exact=True).click()
         expect(page.get_by_role("alert").filter(has_text="cannot be reached")).to_be_visible()
-        alone.start()
+        again = new_stack("--no-agents", data=alone.data, port=httpx.URL(alone.url).port).start()
         expect(banner).to_have_count(0)
         expect(page.get_by_text("Live", exact=True)).to_be_visible()
         expect(page.get_by_text("No connections yet")).to_be_visible()
         assert all("ERR_" in complaint or "50" in complaint for complaint in complaints), complaints
         complaints.clear()
-    alone.stop()
+    again.stop()

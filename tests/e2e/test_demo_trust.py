@@ -10,7 +10,7 @@ from opsrail.testing.stack import Stack
 @pytest.mark.slow
 def test_what_trust_promises_is_shown(stack: Stack) -> None:
     stack.wait_agents("ci")
-    done = stack.cli("demo", "trust", "--json", timeout=240)
+    done = stack.cli("demo", "trust", "--json", timeout=480)
     assert done.returncode == 0, done.stderr
     played = json.loads(done.stdout)
     assert played["forged"] == played["denied"]

@@ -3,6 +3,7 @@
 import uuid
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -16,7 +17,7 @@ from tests.simulators.github_sender import push_payload
 
 FACTS = 300
 PUSHES = 30
-LINES = 120
+LINES = 30
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture
 def api(pair: Stack) -> Iterator[httpx.Client]:
-    wait_until(lambda: len(_replicas(pair)) == 2, seconds=30, what="two replicas")
+    wait_until(lambda: len(_replicas(pair)) == 2, what="two replicas")
     with pair.client() as client:
         yield client
 
@@ -48,7 +49,7 @@ def test_hooks_runs_and_the_stream_survive_a_killed_replica(pair: Stack, api: ht
         for branch, head in ((f"b{n}", repository.branch(f"b{n}", base)) for n in range(PUSHES))
     ]
     with Follower(pair, "/v1/stream?topics=event,run") as follower:
-        wait_until(lambda: follower.answers == [200], seconds=10, what="the stream is open")
+        wait_until(lambda: follower.answers == [200], what="the stream is open")
         with Senders(pair.url, connection) as senders:
             delivered = senders.send(pushes)
             senders.facts(FACTS)
@@ -59,17 +60,17 @@ def test_hooks_runs_and_the_stream_survive_a_killed_replica(pair: Stack, api: ht
         assert len(senders.promised) == FACTS + PUSHES
         assert set(stored(api, promised).values()) == {1}
         triggering = senders.events(delivered)
-        runs = ended(api, triggering, PUSHES, seconds=180)
+        runs = ended(api, triggering, PUSHES)
         assert Counter(run["state"] for run in runs) == {"succeeded": PUSHES}
         assert set(Counter(run["cause"] for run in pipelines(api, triggering)).values()) == {1}
 
         finals = {run["id"] for run in runs}
         wait_until(
             lambda: {told["id"] for told in follower.data("run") if told["state"] == "succeeded"} >= finals,
-            seconds=30,
             what="the end of every run in the stream",
         )
-        assert follower.answers == [200, 200]
+        assert len(follower.answers) > 1
+        assert set(follower.answers) == {200}
     assert killed not in _replicas(pair)
 
     assert follower.data("gap") == []
@@ -83,23 +84,27 @@ def test_hooks_runs_and_the_stream_survive_a_killed_replica(pair: Stack, api: ht
 
 @pytest.mark.slow
 def test_a_log_goes_on_at_the_other_replica_without_gap_or_repeat(
-    pair: Stack, api: httpx.Client, git: GitServer
+    pair: Stack, api: httpx.Client, git: GitServer, tmp_path: Path
 ) -> None:
     forge = Forge(api, connect(api, "github", f"pair-{uuid.uuid4().hex[:8]}"), git)
-    script = f"for n in $(seq {LINES}); do echo line $n; sleep 0.05; done"
+    gate = tmp_path / "open"
+    script = f"n=0; until [ -e {gate} ]; do n=$((n+1)); echo line $n; sleep 0.05; done; echo last line"
     _, head = forge.repository("pair/log", {".opsrail/ci.yaml": f"steps:\n  - name: talk\n    run: {script}\n"})
     events = forge.push("pair/log", head).json()["events"]
-    wait_until(lambda: len(pipelines(api, events)) == 1, seconds=20, what="the run")
+    wait_until(lambda: len(pipelines(api, events)) == 1, what="the run")
     (run,) = pipelines(api, events)
     with Follower(pair, f"/v1/runs/{run['id']}/logs") as follower:
-        wait_until(lambda: len(follower.data("log")) > LINES // 4, seconds=30, what="a quarter of the log")
+        wait_until(lambda: len(follower.data("log")) > LINES, what="a part of the log")
         follower.kill_server()
-        assert follower.ended.wait(60)
-    assert len(follower.answers) == 2
+        before = len(follower.data("log"))
+        wait_until(lambda: len(follower.data("log")) > before + LINES, what="more of the log")
+        gate.touch()
+        wait_until(follower.ended.is_set, what="the end of the log")
+    assert len(follower.answers) > 1
     lines = follower.data("log")
-    assert [line["text"] for line in lines if line["step"] == "talk" and line["stream"] == "stdout"] == [
-        f"line {n}" for n in range(1, LINES + 1)
-    ]
+    *counted, last = [line["text"] for line in lines if line["step"] == "talk" and line["stream"] == "stdout"]
+    assert counted == [f"line {n}" for n in range(1, len(counted) + 1)]
+    assert last == "last line"
     positions = [line["position"] for line in lines]
     assert positions == sorted(set(positions))
     assert follower.data("end") == [{"state": "succeeded"}]

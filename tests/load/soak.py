@@ -48,13 +48,13 @@ def main() -> int:
 def _soak(stack: Stack, git: GitServer, until: float) -> int:
     stack.wait_agents("ci")
     kills: Counter[str] = Counter()
-    with stack.client(timeout=60) as client:
+    with stack.client() as client:
         forge = Forge(client, connect(client, "github", "soak"), git)
         repository, base = forge.repository("soak/app")
         pushes: list[str] = []
         with Senders(stack.url, forge.connection) as senders:
             while time.monotonic() < until:
-                began = time.monotonic()
+                began, before = time.monotonic(), len(senders.promised)
                 heads = {f"b{len(pushes) + n}": repository.branch(f"b{len(pushes) + n}", base) for n in range(PUSHES)}
                 pushes += senders.send(
                     (
@@ -64,15 +64,15 @@ def _soak(stack: Stack, git: GitServer, until: float) -> int:
                     for name, at in heads.items()
                 )
                 senders.facts(FACTS)
-                senders.wait_promised(FACTS // 4, seconds=120)
+                senders.wait_promised(before + FACTS // 4)
                 kills[_kill(stack)] += 1
-                senders.wait_promised(FACTS // 2, seconds=120)
+                senders.wait_promised(before + FACTS * 3 // 4)
                 time.sleep(max(0.0, began + ROUND_SECONDS - time.monotonic()))
-        wait_until(lambda: client.get("/readyz").status_code == 200, seconds=60, what="the stack is ready")
+        wait_until(lambda: client.get("/readyz").status_code == 200, what="the stack is ready")
         promised = senders.events()
         counts = stored(client, promised)
         triggering = senders.events(pushes)
-        runs = ended(client, triggering, len(pushes), seconds=600)
+        runs = ended(client, triggering, len(pushes))
         causes = Counter(run["cause"] for run in pipelines(client, triggering))
     twice = sum(count > 1 for counter in (counts, causes) for count in counter.values())
     states = Counter(run["state"] for run in runs)

@@ -1,5 +1,6 @@
 """GitLab commit statuses, as https://docs.gitlab.com/api/commits/#set-commit-pipeline-status promises them."""
 
+import itertools
 import re
 from typing import Any
 from urllib.parse import unquote
@@ -14,7 +15,8 @@ class GitLabSimulator(ForgeSimulator):
 
     @property
     def states(self) -> list[str]:
-        return [status["state"] for status in self.statuses]
+        """In turn; one that was sent again, since its answer was late, is the same."""
+        return [state for state, _ in itertools.groupby(status["state"] for status in self.statuses)]
 
     def respond(self, path: str, headers: Any, body: dict[str, Any]) -> tuple[int, Any]:
         match = _PATH.fullmatch(path)

@@ -112,7 +112,7 @@ async def test_wrong_connections(cd: AgentHarness, cluster: KubernetesSimulator)
 @pytest.mark.docker
 async def test_a_real_engine(cd: AgentHarness, busybox: str) -> None:
     name = f"opsrail-{uuid.uuid4().hex[:8]}"
-    command = ["docker", "run", "-d", "--name", name, "--network", "none", busybox, "/bin/sleep", "60"]
+    command = ["docker", "run", "-d", "--name", name, "--network", "none", busybox, "/bin/sleep", "600"]
     subprocess.run(command, check=True)
     try:
         answer = await cd.query("workloads", {})

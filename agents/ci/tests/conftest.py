@@ -5,7 +5,9 @@ import contextlib
 import io
 import os
 import sys
+import uuid
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,11 +27,14 @@ from tests.simulators.git_http import GitServer, Repository
 from tests.simulators.github import GitHubSimulator
 from tests.simulators.gitlab import GitLabSimulator
 
+RUN = f"run-{uuid.uuid4().hex[:8]}"
+"""Of this process alone: at the engine, which others use as well, a run begins by removing what it may have left."""
+
 
 class RecordingContext(ConsoleContext):
     """A run's context that keeps what it is given; ``connections`` are what the platform would open."""
 
-    def __init__(self, config: CiConfig, folder: Path, *, run_id: str = "run-1") -> None:
+    def __init__(self, config: CiConfig, folder: Path, *, run_id: str = RUN) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         console = Console(file=io.StringIO(), width=200)
         super().__init__(config, workdir=folder / "work", artifacts=folder / "artifacts", console=console)
@@ -77,7 +82,7 @@ class RecordingContext(ConsoleContext):
 def make_ctx(tmp_path: Path) -> Callable[..., RecordingContext]:
     made: list[RecordingContext] = []
 
-    def make(run_id: str = "run-1", **config: Any) -> RecordingContext:
+    def make(run_id: str = RUN, **config: Any) -> RecordingContext:
         folder = tmp_path / f"ctx-{len(made)}"
         made.append(RecordingContext(CiConfig(**config), folder, run_id=run_id))
         return made[-1]
@@ -115,7 +120,8 @@ def gitlab() -> Iterator[GitLabSimulator]:
 
 @pytest.fixture(autouse=True)
 def quick_kills(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Steps that ignore SIGTERM are killed after a second here."""
+    """Steps that ignore SIGTERM are killed after a second here, and a stopped run is heard out."""
+    monkeypatch.setattr("opsrail_ci.actions.run_pipeline._LAST_WORDS", timedelta(minutes=1))
     monkeypatch.setenv("OPSRAIL_CI_KILL_GRACE", "PT1S")
     process_settings.cache_clear()
     yield

@@ -14,7 +14,7 @@ from opsrail_ci.git import Git, Remote, checked_ref, remote
 from opsrail_sdk.errors import InvalidInput, PermanentError, Unavailable
 from tests.simulators.git_http import GitServer, Repository
 
-LIMIT = timedelta(seconds=30)
+LIMIT = timedelta(minutes=2)
 PASSWORD = "s3cret-pass/word+1"
 
 
@@ -51,7 +51,10 @@ async def test_credentials_are_used_but_nowhere_to_be_seen(locked: GitServer, tm
     async def watch() -> None:
         while not done.is_set():
             seen.append(await asyncio.to_thread(subprocess.check_output, ["ps", "-eo", "args"], text=True))
+            if "git fetch" in seen[-1] and locked.requests:
+                locked.open.set()
 
+    locked.open.clear()
     watching = asyncio.create_task(watch())
     git = await cloned(tmp_path, logged_in(locked.url("acme/shop")), commit)
     done.set()

@@ -58,7 +58,7 @@ async def test_an_image_is_built_from_the_workspace_and_pushed_by_digest(
     assert image.pushed
     assert image.references == [f"{registry}/acme/shop:{commit[:12]}", f"{registry}/acme/shop:main"]
     async with httpx.AsyncClient(
-        headers={"Accept": "application/vnd.docker.distribution.manifest.v2+json"}
+        headers={"Accept": "application/vnd.docker.distribution.manifest.v2+json"}, timeout=60
     ) as client:
         manifest = await client.get(f"http://{registry}/v2/acme/shop/manifests/{image.digest}")
     assert manifest.headers["Docker-Content-Digest"] == image.digest

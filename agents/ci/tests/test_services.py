@@ -18,7 +18,7 @@ services:
     env: {WORDS: hello}
 steps:
   - name: ask
-    run: for i in $(seq 50); do wget -q -O - http://web:8080/index.html && exit 0; sleep 0.1; done; exit 1
+    run: for i in $(seq 600); do wget -q -O - http://web:8080/index.html && exit 0; sleep 0.1; done; exit 1
 """
 
 
@@ -42,7 +42,7 @@ async def test_what_a_dead_attempt_left_is_removed_first(
     ctx: Any, git_server: GitServer, repository: Repository, engine: Engine
 ) -> None:
     label = {"io.opsrail.run": ctx.run_id}
-    engine.client.networks.create("opsrail-left-behind", labels=label)
+    engine.client.networks.create(f"opsrail-left-behind-{ctx.run_id}", labels=label)
     left = engine.client.containers.create("opsrail-test/busybox:1", ["sleep", "600"], labels=label, network="none")
     left.start()
     commit = repository.commit({".opsrail/ci.yaml": "image: opsrail-test/busybox:1\nsteps: [{name: a, run: 'true'}]"})

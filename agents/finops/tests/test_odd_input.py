@@ -15,7 +15,7 @@ COMMAND = "from opsrail_finops.cli import app; app()"
 
 def run(*arguments: str, given: bytes = b"") -> tuple[int, str, str]:
     done = subprocess.run(
-        [sys.executable, "-c", COMMAND, *arguments], input=given, capture_output=True, check=False, timeout=60
+        [sys.executable, "-c", COMMAND, *arguments], input=given, capture_output=True, check=False, timeout=240
     )
     assert b"Traceback" not in done.stderr
     return done.returncode, done.stdout.decode(), done.stderr.decode()

@@ -1,8 +1,8 @@
 """A real Prometheus with known samples, and the running agent."""
 
+import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +12,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parents[3]))  # for tests.simulators, whichever way pytest is started
 
 import httpx
+import psutil
 import pytest
 
 from opsrail.embedded.servers import Endpoints
@@ -22,7 +23,7 @@ from tests.simulators.prometheus import PrometheusSimulator
 
 START = 1_767_225_600
 """2026-01-01T00:00:00Z. ``load_seconds`` has a sample each minute for an hour, none from minute 20 to 29."""
-_PATIENCE_SECONDS = 30
+_PATIENCE_SECONDS = 120
 
 
 def samples() -> str:
@@ -55,9 +56,6 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         check=True,
         capture_output=True,
     )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
             [
@@ -65,31 +63,31 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 f"--config.file={folder / 'config.yml'}",
                 f"--storage.tsdb.path={folder / 'data'}",
                 "--storage.tsdb.retention.time=100y",
-                f"--web.listen-address={address}",
+                "--web.listen-address=127.0.0.1:0",
                 "--query.lookback-delta=30s",
             ],
             stderr=log,
             stdout=log,
         )
     try:
-        _wait_ready(f"http://{address}/-/ready")
-        yield f"http://{address}"
+        yield _address(process)
     finally:
         process.kill()
         process.wait()
 
 
-def _wait_ready(url: str) -> None:
+def _address(process: subprocess.Popen[bytes]) -> str:
+    """Where it listens, once it is ready."""
     give_up = time.monotonic() + _PATIENCE_SECONDS
-    while True:
-        try:
-            if httpx.get(url).status_code == 200:
-                return
-        except httpx.HTTPError:
-            pass
-        if time.monotonic() > give_up:
-            raise AssertionError("prometheus did not start")
+    while time.monotonic() < give_up:
+        for link in psutil.Process(process.pid).net_connections("tcp"):
+            if link.status == psutil.CONN_LISTEN:
+                with contextlib.suppress(httpx.HTTPError):
+                    address = f"http://127.0.0.1:{link.laddr.port}"
+                    if httpx.get(f"{address}/-/ready").status_code == 200:
+                        return address
         time.sleep(0.05)
+    raise AssertionError("prometheus did not start")
 
 
 @pytest.fixture

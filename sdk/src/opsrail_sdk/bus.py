@@ -48,7 +48,7 @@ ERROR_HEADER = "Nats-Service-Error"
 ERROR_CODE_HEADER = "Nats-Service-Error-Code"
 
 _WRONG_SEQUENCE = frozenset({10071, 10164})
-_ATTEMPT = 5.0
+_ANSWER = timedelta(seconds=5)
 _PASSWORD = Login()
 _RECONNECT: Any = 0.2  # seconds; nats-py says int and means float
 
@@ -83,9 +83,10 @@ class Bus:
     server kept us from. ``locked_out`` is set once the server no longer accepts our credential.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *, answer: timedelta = _ANSWER) -> None:
         self.nc = client
-        self.js: JetStreamContext = client.jetstream(timeout=_ATTEMPT)
+        self._answer = answer
+        self.js: JetStreamContext = client.jetstream(timeout=answer.total_seconds())
         self.kv = kv.Buckets(client, self.js)
         self.objects = objects.Objects(self.js)
         self.reconnected: set[Callable[[], Awaitable[None]]] = {self.kv.refresh}
@@ -102,6 +103,7 @@ class Bus:
         inbox_prefix: str | None = None,
         login: Login = _PASSWORD,
         patience: timedelta = timedelta(seconds=30),
+        answer: timedelta = _ANSWER,
     ) -> Self:
         """Connect, waiting for the server if need be.
 
@@ -111,13 +113,14 @@ class Bus:
             inbox_prefix: own prefix of reply subjects, which per-agent allow-lists are written against.
             login: credential and TLS.
             patience: longest wait for a first connection.
+            answer: longest wait for one answer of JetStream.
 
         Raises:
             Unavailable: no server within ``patience``, or it refused the login.
             ConfigInvalid: the credential file is no good.
         """
         client = BusClient()
-        bus = cls(client)
+        bus = cls(client, answer=answer)
         options = login.options()
         awaited = False
 
@@ -197,7 +200,7 @@ class Bus:
         expect: int | None = None,
         ttl: timedelta | None = None,
         headers: Mapping[str, str] | None = None,
-        patience: timedelta = timedelta(seconds=5),
+        patience: timedelta | None = None,
     ) -> Ack:
         """Publish to a stream; returns once it is on disk.
 
@@ -206,6 +209,7 @@ class Bus:
                 whose answer was lost is repeated until ``patience`` ends; without it there is one attempt.
             expect: sequence that the subject's last message must have, 0 for none.
             ttl: after this the stream forgets the message; whole seconds.
+            patience: until then it is tried; unset, for as long as one answer may take.
 
         Raises:
             SequenceConflict: ``expect`` did not hold.
@@ -219,13 +223,14 @@ class Bus:
         if ttl is not None:
             sent[api.Header.MSG_TTL] = f"{max(1, round(ttl.total_seconds()))}s"
         loop = asyncio.get_running_loop()
-        give_up = loop.time() + patience.total_seconds()
+        attempt = self._answer.total_seconds()
+        give_up = loop.time() + (patience.total_seconds() if patience is not None else attempt)
         pause = 0.05
         untaken = False
         while True:
             left = give_up - loop.time()
             try:
-                ack = await self.js.publish(subject, body, timeout=max(0.05, min(_ATTEMPT, left)), headers=sent)
+                ack = await self.js.publish(subject, body, timeout=max(0.05, min(attempt, left)), headers=sent)
                 return Ack(ack.seq, bool(ack.duplicate))
             except APIError as error:
                 if error.err_code in _WRONG_SEQUENCE:
@@ -253,7 +258,7 @@ class Bus:
         *,
         message_id: str,
         expect: int,
-        patience: timedelta = timedelta(seconds=5),
+        patience: timedelta | None = None,
     ) -> Ack:
         """Publish where the subject's last message has the sequence ``expect`` (0 for none).
 
@@ -273,7 +278,7 @@ class Bus:
             raise
 
     async def publish_events(
-        self, org: str, events: Sequence[CloudEvent], *, patience: timedelta = timedelta(seconds=5)
+        self, org: str, events: Sequence[CloudEvent], *, patience: timedelta | None = None
     ) -> None:
         """Publish facts, one message per type, each stamped with the organisation.
 

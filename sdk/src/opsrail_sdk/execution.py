@@ -26,10 +26,13 @@ from opsrail_sdk.fence import FINAL_PATIENCE, Fence, FenceLost, LastStatus, last
 from opsrail_sdk.live_context import utc_now
 from opsrail_sdk.outcome import Outcome, Stop, invalid_input, of_stop
 from opsrail_sdk.settings import AgentSettings
+from opsrail_sdk.streams import ACK_WAIT
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _LATER = timedelta(seconds=1)
+_CLAIM_PATIENCE = ACK_WAIT * 2 / 3
+"""How long a claim is offered to a slow bus. One that is given up counts as begun; the command is ours until then."""
 _HEARINGS = 4
 """Deliveries until a key that we have not heard of counts as forged: a rotated one may be on its way."""
 
@@ -133,7 +136,7 @@ class Executor:
             await self._finish(message, fence, status)
             return given_up
         status = self._status(command, order, last.attempt + 1, Outcome(RunState.RUNNING))
-        await fence.write(status)
+        await fence.write(status, patience=_CLAIM_PATIENCE)
         attempt = Attempt(
             self._bus,
             self._settings,

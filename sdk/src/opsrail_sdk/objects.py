@@ -23,6 +23,8 @@ from nats.js.object_store import ObjectStore
 from opsrail_sdk.errors import AgentError, NotFound, Unavailable
 
 CHUNK_BYTES = 128 * 1024
+STORED_WITHIN_SECONDS = 30.0
+"""Longest wait for one chunk to be on disk: a slow disk must not cost a whole upload."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Objects:
         try:
             with path.open("rb") as file:
                 while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
-                    await self._js.publish(f"$O.{bucket}.C.{upload}", chunk)
+                    await self._js.publish(f"$O.{bucket}.C.{upload}", chunk, timeout=STORED_WITHIN_SECONDS)
                     digest.update(chunk)
                     size, chunks = size + len(chunk), chunks + 1
             info = ObjectInfo(
@@ -69,7 +71,8 @@ class Objects:
                 digest=f"SHA-256={base64.urlsafe_b64encode(digest.digest()).decode()}",
                 options=ObjectMetaOptions(max_chunk_size=CHUNK_BYTES),
             )
-            await self._js.publish(_described(bucket, name), orjson.dumps(info.as_dict()))
+            body = orjson.dumps(info.as_dict())
+            await self._js.publish(_described(bucket, name), body, timeout=STORED_WITHIN_SECONDS)
         except APIError as error:
             full = error.code == 503 or "maximum" in (error.description or "")
             code = "storage_full" if full else "unavailable"

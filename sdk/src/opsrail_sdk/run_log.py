@@ -58,7 +58,7 @@ class RunLogger:
         for line in self._masker.text(text).splitlines() or [""]:
             self._add_one(line, stream, step)
 
-    async def close(self, patience: timedelta = timedelta(seconds=10)) -> None:
+    async def close(self, patience: timedelta = timedelta(minutes=1)) -> None:
         """Send what is held. What the bus does not take within ``patience`` is given up."""
         self._closing = True
         self._wanted.set()

@@ -250,7 +250,7 @@ def test_a_load_that_is_killed_at_any_step_is_there_as_a_whole_or_not_at_all(tmp
         check=True,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     said = done.stdout.split()

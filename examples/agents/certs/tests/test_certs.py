@@ -15,6 +15,7 @@ from opsrail_certs.agent import agent
 from opsrail_certs.events import EXPIRING, UNREADABLE
 from opsrail_certs.warnings import due
 
+from opsrail_sdk import tasks
 from opsrail_sdk.contracts.run import RunState
 from opsrail_sdk.errors import AgentError, InvalidInput
 from opsrail_sdk.testing.harness import AgentHarness
@@ -46,13 +47,19 @@ async def tls_server(folder: Path, *, left: timedelta) -> AsyncIterator[str]:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(file)
 
+    callers: set[asyncio.Task[None]] = set()
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
+        callers.add(asyncio.current_task())  # type: ignore[arg-type]
+        try:
+            await reader.read()
+        finally:
+            writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
     async with server:
         yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        await tasks.end(*callers)
 
 
 @asynccontextmanager

@@ -30,7 +30,7 @@ from opsrail_sdk.testing.git_http import GitServer
 
 REPOSITORY = "demo/steps"
 PIPELINE = "name: steps\nsteps:\n  - name: greet\n    run: echo a change\n"
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 90.0
 
 
 def run(narrator: Narrator) -> dict[str, Any]:

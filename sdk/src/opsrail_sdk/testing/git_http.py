@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 class GitServer:
     """Serves every bare repository below ``root``; with ``login``, only to who knows it.
 
-    ``requests`` holds what was asked, as ``(method, path, Authorization or None)``.
+    ``requests`` holds what was asked, as ``(method, path, Authorization or None)``. While ``open`` is cleared, nobody
+    is answered.
     """
 
     def __init__(self, root: Path, login: tuple[str, str] | None = None) -> None:
@@ -25,6 +26,8 @@ class GitServer:
         self.root = root
         self.login = login
         self.requests: list[tuple[str, str, str | None]] = []
+        self.open = threading.Event()
+        self.open.set()
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -135,6 +138,7 @@ class Repository:
 def _answer(owner: GitServer, request: BaseHTTPRequestHandler) -> None:
     authorization = request.headers.get("Authorization")
     owner.requests.append((request.command, request.path, authorization))
+    owner.open.wait()
     body = _body(request)
     if owner.login is not None:
         wanted = "Basic " + base64.b64encode(":".join(owner.login).encode()).decode()

