@@ -6,8 +6,10 @@ import json
 import httpx
 import pytest
 
+from opsrail import health, ratelimit
 from opsrail.testing.orchestrator import Orchestrator
 from opsrail.testing.servers import RunningServers
+from opsrail.testing.stack import PATIENCE_SECONDS
 
 
 async def test_a_correlation_id_is_kept_or_made(client: httpx.AsyncClient) -> None:
@@ -17,7 +19,10 @@ async def test_a_correlation_id_is_kept_or_made(client: httpx.AsyncClient) -> No
     assert len(made.headers["X-Correlation-ID"]) == 36
 
 
-async def test_limits_are_told_and_kept(orchestrator: Orchestrator, client: httpx.AsyncClient) -> None:
+async def test_limits_are_told_and_kept(
+    orchestrator: Orchestrator, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ratelimit, "WINDOW_SECONDS", 10**9)
     answer = await client.get("/v1/me")
     limit = int(answer.headers["X-RateLimit-Limit"])
     assert 0 <= int(answer.headers["X-RateLimit-Remaining"]) < limit
@@ -69,6 +74,13 @@ async def test_a_body_over_the_limit_is_refused(client: httpx.AsyncClient, decla
     assert answer.json()["code"] == "too_large"
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part that answers late is there all the same."""
+    monkeypatch.setattr(health, "_PATIENCE", PATIENCE_SECONDS)
+
+
+@pytest.mark.usefixtures("patient")
 async def test_ready_tells_each_part(client: httpx.AsyncClient) -> None:
     answer = await client.get("/readyz")
     assert answer.status_code == 200
@@ -80,6 +92,7 @@ async def test_ready_tells_each_part(client: httpx.AsyncClient) -> None:
     assert (await client.get("/healthz")).json() == {"status": "ok"}
 
 
+@pytest.mark.usefixtures("patient")
 async def test_probes_by_head_tell_the_same_as_by_get(orchestrator: Orchestrator, client: httpx.AsyncClient) -> None:
     assert (await client.head("/readyz")).status_code == 200
     assert (await client.head("/healthz")).status_code == 200
@@ -92,6 +105,7 @@ async def test_a_head_that_no_route_knows_is_no_missing_thing(client: httpx.Asyn
     assert (await client.head("/v1/me")).status_code == 405
 
 
+@pytest.mark.usefixtures("patient")
 async def test_the_api_works_while_redis_is_away(servers: RunningServers, client: httpx.AsyncClient) -> None:
     servers.stop("valkey")
     try:

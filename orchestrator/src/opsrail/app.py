@@ -121,7 +121,10 @@ async def _build(settings: Settings, closing: AsyncExitStack) -> Container:
     )
     closing.push_async_callback(redis.aclose)
     bus = await Bus.connect(
-        settings.nats.url.get_secret_value(), name="orchestrator", login=nats_login(settings.nats, settings.tls)
+        settings.nats.url.get_secret_value(),
+        name="orchestrator",
+        login=nats_login(settings.nats, settings.tls),
+        answer=settings.nats.timeout,
     )
     closing.push_async_callback(bus.close)
     await ensure_streams(bus.js, replicas=settings.nats.replicas)

@@ -20,6 +20,11 @@ class DatabaseSettings(BaseModel):
     url: SecretStr = Field(description="Login of the application, postgresql+psycopg://…; never a superuser's")
     pool_size: int = Field(default=8, ge=1, description="Connections kept open per replica")
     pool_overflow: int = Field(default=8, ge=0, description="Further connections under load")
+    connect_timeout: timedelta = Field(
+        default=timedelta(seconds=5),
+        ge=timedelta(seconds=2),
+        description="Longest wait for a connection, a new one or one of the pool",
+    )
     statement_timeout: timedelta = Field(
         default=timedelta(seconds=30), description="A statement that runs longer is cancelled"
     )
@@ -39,6 +44,9 @@ class NatsSettings(BaseModel):
 
     url: SecretStr = Field(description="nats://user:password@host:port of the orchestrator's login")
     replicas: int = Field(default=1, ge=1, le=5, description="Copies of each stream; 3 in a cluster")
+    timeout: timedelta = Field(
+        default=timedelta(seconds=5), gt=timedelta(0), description="Longest wait for one answer of JetStream"
+    )
     credentials: Path | None = Field(default=None, description="The orchestrator's own NKEY seed or .creds file")
     signing_seed: SecretStr | None = Field(
         default=None, description="Seed (SA…) of an account that an outside NATS trusts: signs JWTs for agents"

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from opsrail.testing.orchestrator import Orchestrator
-from opsrail.testing.played_agent import PlayedAgent
+from opsrail.testing.played_agent import PlayedAgent, come_to, dispatched, ended
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.run import RunState
 
@@ -89,7 +89,7 @@ async def test_a_thrown_switch_denies_wishes_and_holds_what_is_queued(
     orchestrator: Orchestrator, agent: PlayedAgent, client: httpx.AsyncClient
 ) -> None:
     sent = (await ask(client)).json()
-    await published(orchestrator, sent["id"])
+    await dispatched(orchestrator, sent["id"])
     thrown = await client.put("/v1/kill-switches/calc", json={"reason": "smoke"})
     assert thrown.status_code == 200, thrown.text
     assert thrown.json()["cancelled"] == 0
@@ -112,11 +112,10 @@ async def test_the_switch_for_all_can_stop_what_runs(
 ) -> None:
     running, waiting = (await ask(client)).json()["id"], (await ask(client)).json()["id"]
     await agent.report(running, RunState.RUNNING)
-    while (await client.get(f"/v1/runs/{running}")).json()["state"] != "running":
-        await asyncio.sleep(0.02)
+    await come_to(client, running, {"running"})
     thrown = await client.put("/v1/kill-switches/*", json={"reason": "all stop", "cancel_running": True})
     assert thrown.json()["cancelled"] == 2
-    cancelled = (await client.get(f"/v1/runs/{waiting}", params={"wait": 20})).json()
+    cancelled = await ended(client, waiting)
     assert (cancelled["state"], cancelled["error"]["code"]) == ("cancelled", "cancelled")
     subject = subjects.run_cancel(agent.org, "calc", running)
     while await orchestrator.container.bus.last(subjects.RUNS, subject) is None:
@@ -130,7 +129,7 @@ async def test_an_agent_that_was_quicker_than_the_recall_still_reports(
     await agent.take()
     await client.put("/v1/kill-switches/calc", json={"reason": "smoke"})
     await agent.succeed(run_id, {"sum": 3})
-    assert (await client.get(f"/v1/runs/{run_id}", params={"wait": 20})).json()["state"] == "succeeded"
+    assert (await ended(client, run_id))["state"] == "succeeded"
 
 
 @pytest.mark.parametrize(("agent_id", "status"), [("nobody", 404), ("Not an id", 422)])
@@ -138,11 +137,6 @@ async def test_there_is_no_switch_for_what_is_not_installed(
     client: httpx.AsyncClient, agent_id: str, status: int
 ) -> None:
     assert (await client.put(f"/v1/kill-switches/{agent_id}", json={"reason": "x"})).status_code == status
-
-
-async def published(orchestrator: Orchestrator, run_id: str) -> None:
-    while not await _sequence(orchestrator, run_id):
-        await asyncio.sleep(0.02)
 
 
 async def recalled(orchestrator: Orchestrator, run_id: str) -> None:

@@ -11,8 +11,9 @@ from opsrail.durable import service
 from opsrail.durable.engine import Flows
 from opsrail.runs import service as runs
 from opsrail.testing import flow_samples
+from opsrail.testing.flow_bench import LEASE
 from opsrail.testing.orchestrator import Orchestrator
-from opsrail.testing.played_agent import PlayedAgent
+from opsrail.testing.played_agent import PlayedAgent, ended
 
 REGISTRY = flow_samples.registry("unused")
 
@@ -20,7 +21,8 @@ REGISTRY = flow_samples.registry("unused")
 @pytest.fixture
 async def working(orchestrator: Orchestrator) -> AsyncIterator[None]:
     parts, stop = orchestrator.container, asyncio.Event()
-    task = asyncio.create_task(Flows(parts.database, parts.hints, REGISTRY, parts.settings.database).run(stop))
+    flows = Flows(parts.database, parts.hints, REGISTRY, parts.settings.database, lease=LEASE)
+    task = asyncio.create_task(flows.run(stop))
     yield
     stop.set()
     await task
@@ -35,11 +37,6 @@ async def start(orchestrator: Orchestrator, **input: Any) -> str:
         )
     await runs.notify(parts.hints, orchestrator.org_id, created.run.id)
     return str(created.run.id)
-
-
-async def ended(client: httpx.AsyncClient, run_id: str) -> dict[str, Any]:
-    run: dict[str, Any] = (await client.get(f"/v1/runs/{run_id}", params={"wait": 20})).json()
-    return run
 
 
 @pytest.mark.usefixtures("working")

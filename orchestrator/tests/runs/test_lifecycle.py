@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from opsrail.testing.orchestrator import Orchestrator
-from opsrail.testing.played_agent import PlayedAgent
+from opsrail.testing.played_agent import PlayedAgent, dispatched, ended
+from opsrail.testing.stack import PATIENCE_SECONDS
 from opsrail.workers.results import Results
 from opsrail_sdk.bus import SequenceConflict
 from opsrail_sdk.capability import verify
@@ -25,19 +26,13 @@ async def ask(client: httpx.AsyncClient, **body: Any) -> httpx.Response:
     return await client.post("/v1/runs", json={"agent": "calc", "action": "add", "input": {"a": 1, "b": 2}, **body})
 
 
-async def ended(client: httpx.AsyncClient, run_id: str) -> Json:
-    answer = await client.get(f"/v1/runs/{run_id}", params={"wait": 20})
-    run: Json = answer.json()
-    return run
-
-
 async def facts(orchestrator: Orchestrator, kind: str, count: int) -> list[CloudEvent]:
     """The first events of a kind, in order."""
     found: list[CloudEvent] = []
     subject = subjects.event_filter(str(orchestrator.org_id), kind)
     subscription = await orchestrator.container.bus.js.subscribe(subject, ordered_consumer=True)
     while len(found) < count:
-        found += decode_batch((await subscription.next_msg(timeout=10)).data)
+        found += decode_batch((await subscription.next_msg(timeout=PATIENCE_SECONDS)).data)
     await subscription.unsubscribe()
     return found
 
@@ -143,8 +138,9 @@ async def test_a_claimed_run_is_asked_to_stop(
     await agent.report(run_id, RunState.RUNNING)
     run = (await client.post(f"/v1/runs/{run_id}/cancel")).json()
     assert run["cancel_requested_at"]
-    wish = await orchestrator.container.bus.last(subjects.RUNS, subjects.run_cancel(agent.org, "calc", run_id))
-    assert wish is not None
+    wish = subjects.run_cancel(agent.org, "calc", run_id)
+    while await orchestrator.container.bus.last(subjects.RUNS, wish) is None:
+        await asyncio.sleep(0.02)
     await agent.report(run_id, RunState.CANCELLED, error=RunError(code="cancelled", message="on request"))
     assert (await ended(client, run_id))["state"] == "cancelled"
     other = (await ask(client)).json()["id"]
@@ -236,15 +232,12 @@ async def test_a_crash_between_publishing_and_marking_sends_no_second_command(
 ) -> None:
     run_id = (await ask(client)).json()["id"]
     message, _ = await agent.take()
-    await message.ack_sync()
+    await message.ack_sync(timeout=PATIENCE_SECONDS)
+    await dispatched(orchestrator, run_id)
     async with orchestrator.container.database.across() as session:
         await session.execute(text("UPDATE runs SET dispatched_at = NULL, dispatch_sequence = NULL"))
     await orchestrator.container.hints.send(orchestrator.org_id, "queue", run_id)
-    while True:
-        async with orchestrator.container.database.across() as session:
-            if await session.scalar(text("SELECT dispatch_sequence FROM runs")):
-                break
-        await asyncio.sleep(0.02)
+    await dispatched(orchestrator, run_id)
     assert (await orchestrator.container.bus.js.stream_info(subjects.ACTIONS)).state.messages == 0
 
 

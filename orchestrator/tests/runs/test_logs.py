@@ -11,7 +11,7 @@ import pytest
 from opsrail.runs import logs
 from opsrail.runs.log_order import LogPart, in_order
 from opsrail.testing.orchestrator import Orchestrator
-from opsrail.testing.played_agent import PlayedAgent
+from opsrail.testing.played_agent import PlayedAgent, ended
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.run import LogLine, RunState
 
@@ -48,7 +48,7 @@ async def test_lines_that_overtake_others_are_put_in_order(
     assert [line["text"] for line in await lines(client, run_id, 1)] == ["a"]
     await agent.log(run_id, "d", "e", first=4)
     await agent.report(run_id, RunState.SUCCEEDED, output={})
-    await client.get(f"/v1/runs/{run_id}", params={"wait": 20})
+    await ended(client, run_id)
     assert [line["text"] for line in await lines(client, run_id, 1)] == ["a"]
     await agent.log(run_id, "b", "c", first=2)
     assert [line["text"] for line in await lines(client, run_id, 5)] == list("abcde")
@@ -76,7 +76,7 @@ async def test_what_postgres_cannot_hold_is_replaced_and_poison_stops_nothing(
     found = await lines(client, run_id, 2)
     assert [line["text"] for line in found] == ["nul \ufffd and \\u0000", "ünïcode 🚀"]
     await agent.report(run_id, RunState.SUCCEEDED, output={"text": "\0"})
-    run = (await client.get(f"/v1/runs/{run_id}", params={"wait": 20})).json()
+    run = await ended(client, run_id)
     assert run["output"] == {"text": "\ufffd"}
 
 

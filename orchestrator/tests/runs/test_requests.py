@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from opsrail.testing.orchestrator import Orchestrator
-from opsrail.testing.played_agent import PlayedAgent
+from opsrail.testing.played_agent import PlayedAgent, come_to, ended
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.run import RunRequest, RunState
 
@@ -106,13 +106,14 @@ async def test_a_newer_run_of_a_group_ends_the_older_ones(agent: PlayedAgent, cl
     (first,) = await runs(client, 1)
     await agent.take()
     await agent.report(first["id"], RunState.RUNNING)
+    await come_to(client, first["id"], {"running"})
     await wish(agent, "2", concurrency_group="g")
     await wish(agent, "alone")
     await wish(agent, "3", concurrency_group="g")
     await drained(agent)
     found = await runs(client, 4)
     second, alone, third = found[1:]
-    stopped = (await client.get(f"/v1/runs/{second['id']}", params={"wait": 20})).json()
+    stopped = await ended(client, second["id"])
     assert stopped["state"] == "cancelled"
     assert third["id"] in stopped["error"]["message"]
     told = (await client.get(f"/v1/runs/{first['id']}")).json()

@@ -6,7 +6,8 @@ import httpx
 from sqlalchemy import text
 
 from opsrail.testing.orchestrator import Orchestrator
-from opsrail.testing.played_agent import PlayedAgent
+from opsrail.testing.played_agent import PlayedAgent, come_to, dispatched, ended
+from opsrail.testing.stack import PATIENCE_SECONDS
 from opsrail.workers.sweeper import Sweeper
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.run import RunState
@@ -28,6 +29,7 @@ async def test_a_lost_command_is_sent_again_if_nobody_began_it(
 ) -> None:
     run_id = await make(client)
     await agent.take()
+    await dispatched(orchestrator, run_id)
     await orchestrator.container.bus.js.purge_stream(subjects.ACTIONS)
     await sweeper(orchestrator).round()
     _, command = await agent.take()
@@ -38,14 +40,15 @@ async def test_a_begun_run_without_command_is_interrupted_and_one_with_it_left_a
     orchestrator: Orchestrator, agent: PlayedAgent, client: httpx.AsyncClient
 ) -> None:
     alive, lost = await make(client), await make(client)
-    for run_id in (alive, lost):
+    for _ in range(2):
         message, command = await agent.take()
         await agent.report(command.run_id, RunState.RUNNING)
         if command.run_id == lost:
-            await message.ack_sync()
-        await client.get(f"/v1/runs/{run_id}", params={"wait": 0.2})
+            await message.ack_sync(timeout=PATIENCE_SECONDS)
+    for run_id in (alive, lost):
+        await come_to(client, run_id, {"running"})
     await sweeper(orchestrator).round()
-    over = (await client.get(f"/v1/runs/{lost}", params={"wait": 20})).json()
+    over = await ended(client, lost)
     assert (over["state"], over["error"]["code"]) == ("interrupted", "command_lost")
     assert (await client.get(f"/v1/runs/{alive}")).json()["state"] == "running"
 
@@ -55,10 +58,11 @@ async def test_a_run_whose_agent_is_gone_is_interrupted(
 ) -> None:
     run_id = await make(client)
     await agent.take()
+    await dispatched(orchestrator, run_id)
     async with orchestrator.container.database.across() as session:
         await session.execute(text("DELETE FROM agents"))
     await sweeper(orchestrator).round()
-    over = (await client.get(f"/v1/runs/{run_id}", params={"wait": 20})).json()
+    over = await ended(client, run_id)
     assert (over["state"], over["error"]["code"]) == ("interrupted", "agent_gone")
 
 
@@ -71,5 +75,5 @@ async def test_a_run_that_waited_for_an_agent_that_is_gone_is_cancelled(
     async with orchestrator.container.database.across() as session:
         await session.execute(text("DELETE FROM agents"))
     await sweeper(orchestrator).round()
-    over = (await client.get(f"/v1/runs/{run_id}", params={"wait": 20})).json()
+    over = await ended(client, run_id)
     assert (over["state"], over["error"]["message"]) == ("cancelled", "its agent was uninstalled")

@@ -74,11 +74,11 @@ def _pool(settings: DatabaseSettings, role: str) -> AsyncEngine:
         settings.url.get_secret_value(),
         pool_size=settings.pool_size,
         max_overflow=settings.pool_overflow,
-        pool_timeout=5,
+        pool_timeout=settings.connect_timeout.total_seconds(),
         pool_use_lifo=True,  # what was used last has its statements prepared and need not be asked whether it lives
         connect_args={
             "options": f"-c role={role} -c statement_timeout={timeout} -c timezone=UTC",
-            "connect_timeout": 5,
+            "connect_timeout": int(settings.connect_timeout.total_seconds()),
             "application_name": "opsrail",
         },
     )

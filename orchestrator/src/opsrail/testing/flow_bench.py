@@ -21,9 +21,10 @@ from opsrail.runs import signals, waiting
 from opsrail.runs.models import Run
 from opsrail.settings import Settings
 from opsrail.stream.hints import Hints
+from opsrail.testing.stack import PATIENCE_SECONDS
 
 LEASE = timedelta(minutes=1)
-"""Of workers in processes of their own: no starved one loses it. That of a killed one is ended by `kill`."""
+"""Of every worker here: no starved one loses it. That of a killed one is ended by `kill`."""
 
 
 @dataclass
@@ -58,7 +59,7 @@ class FlowBench:
             await runs.request_cancel(session, run_id, "enough", by="bench")
         await runs.notify(self.hints, self.org_id, run_id)
 
-    async def reached(self, run_id: uuid.UUID, when: Callable[[Run], bool], seconds: float = 60) -> Run:
+    async def reached(self, run_id: uuid.UUID, when: Callable[[Run], bool], seconds: float = PATIENCE_SECONDS) -> Run:
         run = await waiting.until(self.database, self.hints, self.org_id, run_id, reached=when, seconds=seconds)
         assert when(run), (run.state, run.message, run.error)
         return run
@@ -78,6 +79,12 @@ class FlowBench:
         while (await self.effects()).count(name) < count:  # noqa: ASYNC110 (another process makes it)
             await asyncio.sleep(0.01)
 
+    async def pass_time(self, by: timedelta) -> None:
+        """Whatever the flows wait for is so much nearer."""
+        async with self.database.across() as session:
+            await session.execute(text("UPDATE run_steps SET wake_at = wake_at - :by"), {"by": by})
+            await session.execute(text("UPDATE runs SET available_at = available_at - :by"), {"by": by})
+
     async def hang_at(self, name: str) -> None:
         await self.outside.execute("INSERT INTO hangs (name) VALUES (%s)", (name,))
 
@@ -94,7 +101,7 @@ class FlowBench:
     async def working(self, registry: Registry | None = None) -> AsyncIterator[None]:
         """A worker in this loop."""
         stop = asyncio.Event()
-        flows = Flows(self.database, self.hints, registry or self.registry, self.settings.database)
+        flows = Flows(self.database, self.hints, registry or self.registry, self.settings.database, lease=LEASE)
         task = asyncio.create_task(flows.run(stop))
         try:
             yield

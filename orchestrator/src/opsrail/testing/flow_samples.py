@@ -61,13 +61,14 @@ def registry(url: str) -> Registry:
 
     @flow("parallel")
     async def parallel(ctx: FlowContext, input: dict[str, Any]) -> dict[str, Any]:
-        async def branch(name: str, seconds: float) -> str:
+        async def branch(name: str, seconds: float | None) -> str:
+            """Without seconds it waits for a signal."""
             await ctx.step("begin", lambda step: effect(step, f"{name}-begin"))
-            await ctx.sleep(timedelta(seconds=seconds))
+            await (ctx.wait_signal("go") if seconds is None else ctx.sleep(timedelta(seconds=seconds)))
             await ctx.step("end", lambda step: effect(step, f"{name}-end"))
             return name
 
-        return {"done": await ctx.gather(branch("a", 0.2), branch("b", 0), branch("c", 0.1))}
+        return {"done": await ctx.gather(branch("a", None), branch("b", 0), branch("c", 0.1))}
 
     @flow("undo")
     async def undo(ctx: FlowContext, input: dict[str, Any]) -> dict[str, Any]:

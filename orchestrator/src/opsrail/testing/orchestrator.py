@@ -5,10 +5,12 @@
 """
 
 import asyncio
+import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -16,9 +18,11 @@ import nats
 import pytest
 from fastapi import FastAPI
 from nats.js.errors import NotFoundError
+from psycopg.errors import ObjectInUse
 from pydantic import SecretStr
 from redis import Redis
 from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
 
 from opsrail.app import create_app
 from opsrail.container import Container
@@ -26,8 +30,10 @@ from opsrail.db import migrate
 from opsrail.db.engine import Database
 from opsrail.embedded.addresses import Endpoints
 from opsrail.settings import DatabaseSettings, NatsSettings, RedisSettings, Settings
+from opsrail.testing.stack import PATIENCE_SECONDS
 from opsrail_sdk.bus import Bus, ensure_streams
 
+PATIENCE = timedelta(seconds=PATIENCE_SECONDS)
 _TEMPLATE = "opsrail_template"
 
 
@@ -49,23 +55,31 @@ def database_name(template_database: str, admin_url: str) -> Iterator[str]:
 
 @pytest.fixture
 def settings(endpoints: Endpoints, database_name: str, tmp_path: Path) -> Settings:
-    """Settings of an orchestrator on a fresh database, empty streams and an empty cache."""
+    """Settings of an orchestrator on a fresh database, empty streams and an empty cache.
+
+    Its limits are for servers that answer late, as on a busy machine; that one is away is noticed at once.
+    """
     asyncio.run(empty_bus(endpoints.nats_url))
-    with Redis.from_url(endpoints.redis_url) as cache:
+    with Redis.from_url(endpoints.redis_url, socket_timeout=PATIENCE_SECONDS) as cache:
         cache.flushdb()
     return Settings(
         data=tmp_path / "data",
         install_agents=False,
-        database=DatabaseSettings(url=SecretStr(_named(endpoints.database_url, database_name)), pool_size=4),
-        redis=RedisSettings(url=SecretStr(endpoints.redis_url)),
-        nats=NatsSettings(url=SecretStr(endpoints.nats_url)),
+        database=DatabaseSettings(
+            url=SecretStr(_named(endpoints.database_url, database_name)),
+            pool_size=4,
+            connect_timeout=PATIENCE,
+            statement_timeout=PATIENCE,
+        ),
+        redis=RedisSettings(url=SecretStr(endpoints.redis_url), timeout=PATIENCE),
+        nats=NatsSettings(url=SecretStr(endpoints.nats_url), timeout=PATIENCE),
     )
 
 
 @pytest.fixture
 async def bus(settings: Settings) -> AsyncIterator[Bus]:
     """A bus with its streams, for tests that need no orchestrator."""
-    bus = await Bus.connect(settings.nats.url.get_secret_value(), name="test")
+    bus = await connected(settings.nats.url.get_secret_value())
     await ensure_streams(bus.js, replicas=1)
     yield bus
     await bus.close()
@@ -112,24 +126,38 @@ async def client(orchestrator: Orchestrator) -> AsyncIterator[httpx.AsyncClient]
         yield client
 
 
+async def connected(url: str) -> Bus:
+    """A bus that waits for late answers."""
+    return await Bus.connect(url, name="test", patience=PATIENCE, answer=PATIENCE)
+
+
 def _named(url: str, database: str) -> str:
     return make_url(url).set(database=database).render_as_string(hide_password=False)
 
 
 def _admin(url: str, statement: str) -> None:
+    """PostgreSQL itself waits five seconds for those who still use a database that is copied or dropped."""
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    give_up = time.monotonic() + PATIENCE_SECONDS
     try:
-        with engine.connect() as connection:
-            connection.execute(text(statement))
+        while True:
+            try:
+                with engine.connect() as connection:
+                    connection.execute(text(statement))
+            except OperationalError as error:
+                if not isinstance(error.orig, ObjectInUse) or time.monotonic() > give_up:
+                    raise
+            else:
+                return
     finally:
         engine.dispose()
 
 
 async def empty_bus(url: str) -> None:
     """Delete every stream, so that a test meets no other test's messages or consumers."""
-    connection = await nats.connect(url)
+    connection = await nats.connect(url, connect_timeout=PATIENCE.seconds)
     try:
-        manager = connection.jetstream()
+        manager = connection.jetstream(timeout=PATIENCE_SECONDS)
         for stream in await manager.streams_info():
             with suppress(NotFoundError):
                 await manager.delete_stream(stream.config.name or "")

@@ -2,22 +2,24 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import orjson
 from nats.aio.msg import Msg
 from nats.js import api
 from sqlalchemy import text
 
 from opsrail.testing.orchestrator import Orchestrator
+from opsrail.testing.stack import PATIENCE_SECONDS
 from opsrail_sdk.bus import Bus
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.manifest import ActionSpec, Manifest, Maturity, Risk
-from opsrail_sdk.contracts.run import ActionCommand, LogLine, RunError, RunLog, RunState, RunStatus
+from opsrail_sdk.contracts.run import FINISHED, ActionCommand, LogLine, RunError, RunLog, RunState, RunStatus
 from opsrail_sdk.pull import Pull
 
 ADD = ActionSpec(
@@ -59,7 +61,7 @@ class PlayedAgent:
     sequences: dict[str, int] = field(default_factory=dict)
 
     async def take(self) -> tuple[Msg, ActionCommand]:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             message = await self.pull.next()
         return message, ActionCommand.model_validate_json(message.data)
 
@@ -114,9 +116,40 @@ async def playing(orchestrator: Orchestrator) -> AsyncIterator[PlayedAgent]:
         durable_name=consumer,
         filter_subject=subjects.actions_of(org, "calc"),
         ack_policy=api.AckPolicy.EXPLICIT,
-        ack_wait=30,
+        ack_wait=PATIENCE_SECONDS,
     )
     await bus.js.add_consumer(subjects.ACTIONS, config)
     pull = Pull(bus, subjects.ACTIONS, consumer)
     yield PlayedAgent(bus, org, pull)
     await pull.close()
+
+
+async def ended(client: httpx.AsyncClient, run_id: str) -> dict[str, Any]:
+    """The run, once it has ended."""
+    return await come_to(client, run_id, FINISHED, wait=60)
+
+
+async def come_to(
+    client: httpx.AsyncClient, run_id: str, states: Collection[str], *, wait: float = 0.0
+) -> dict[str, Any]:
+    """The run, once it is in one of these states; ``wait`` is that of the API, for the end of a run."""
+    run: dict[str, Any] = {}
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while run.get("state") not in states:
+                await asyncio.sleep(0 if wait else 0.02)
+                run = (await client.get(f"/v1/runs/{run_id}", params={"wait": wait})).json()
+    except TimeoutError:
+        raise AssertionError(f"still {run}") from None
+    return run
+
+
+async def dispatched(orchestrator: Orchestrator, run_id: str) -> None:
+    """Return once the run's row says that its command is on the bus; the command itself is there a moment before."""
+    statement = text("SELECT dispatch_sequence FROM runs WHERE id = :id")
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            async with orchestrator.container.database.across() as session:
+                if await session.scalar(statement, {"id": uuid.UUID(run_id)}):
+                    return
+            await asyncio.sleep(0.02)

@@ -18,7 +18,8 @@ from opsrail.embedded.addresses import Endpoints, External
 from opsrail.embedded.servers import Servers
 
 T = TypeVar("T")
-CALL_TIMEOUT_SECONDS = 90
+CALL_TIMEOUT_SECONDS = 240
+"""Less than pytest's own limit, for three servers that start one after the other on a busy machine."""
 
 
 class RunningServers:
