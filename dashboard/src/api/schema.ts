@@ -4033,6 +4033,11 @@ export interface components {
             started_at: string | null;
             /** Finished At */
             finished_at: string | null;
+            /**
+             * Target
+             * @description What its input says it acts on, as policies read it: `eu/pay/api`; empty for nothing
+             */
+            readonly target: string;
         };
         /**
          * Scope

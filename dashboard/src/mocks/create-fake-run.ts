@@ -17,6 +17,7 @@ export function createFakeRun(overrides: Partial<Run> = {}): Run {
     action: "run_pipeline",
     state: "succeeded",
     dry_run: false,
+    target: "",
     input: { clone_url: "https://git.example.org/shop.git", ref: "refs/heads/main" },
     output: { image: "registry.example.org/shop@sha256:4b1f", version: "1.4.0" },
     error: null,

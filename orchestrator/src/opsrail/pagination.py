@@ -11,13 +11,9 @@ from typing import Annotated, Generic, TypeVar
 
 import orjson
 from fastapi import Depends, Query
-from pydantic import AfterValidator, AwareDatetime, BaseModel
+from pydantic import BaseModel
 
 from opsrail.errors import BadRequest, FieldError
-from opsrail_sdk.contracts.cloudevent import in_utc_calendar
-
-Moment = Annotated[AwareDatetime, AfterValidator(in_utc_calendar)]
-"""A time that a list is narrowed by."""
 
 Item = TypeVar("Item")
 Row = TypeVar("Row")

@@ -12,6 +12,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from sqlalchemy import text
 
+from opsrail.auth import machines
 from opsrail.testing.orchestrator import Orchestrator
 from opsrail.testing.people import anonymous, person
 
@@ -215,12 +216,15 @@ async def test_a_replayed_write_is_refused(program: Signer) -> None:
     await refused(program, await program.send("PUT", "/v1/roles/r", headers, NEW_ROLE))
 
 
-async def test_a_read_may_repeat_at_once_but_not_later(orchestrator: Orchestrator, program: Signer) -> None:
+async def test_a_read_may_repeat_at_once_but_not_later(
+    orchestrator: Orchestrator, program: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machines, "SAME_READ", timedelta(hours=1))
     headers = program.sign("GET", "/v1/me")
     assert (await program.send("GET", "/v1/me", headers)).status_code == 200
     assert (await program.send("GET", "/v1/me", headers)).status_code == 200
     async with orchestrator.container.database.across() as session:
-        await session.execute(text("UPDATE machine_requests SET first_seen_at = now() - interval '6 seconds'"))
+        await session.execute(text("UPDATE machine_requests SET first_seen_at = now() - interval '61 minutes'"))
     await refused(program, await program.send("GET", "/v1/me", headers))
 
 
@@ -234,8 +238,10 @@ async def test_a_revoked_expired_or_rotated_key_is_refused(
     assert (await program.send("GET", "/v1/me", again)).status_code == 200
     assert (await client.delete(f"/v1/machines/{program.id}")).status_code == 204
     await refused(program, await program.send("GET", "/v1/roles", program.sign("GET", "/v1/roles", secret=rotated)))
-    past = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
-    made = (await client.post("/v1/machines", json={"name": "m", "roles": ["viewer"], "expires_at": past})).json()
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    made = (await client.post("/v1/machines", json={"name": "m", "roles": ["viewer"], "expires_at": tomorrow})).json()
+    async with orchestrator.container.database.organisation(orchestrator.org_id) as session:
+        await session.execute(text("UPDATE machines SET expires_at = now() WHERE id = :id"), {"id": made["id"]})
     headers = program.sign("GET", "/v1/me", key=made["access_key_id"], secret=made["secret_access_key"])
     await refused(program, await program.send("GET", "/v1/me", headers))
 

@@ -67,10 +67,21 @@ async def test_the_right_id_with_a_wrong_secret_is_refused(client: httpx.AsyncCl
     assert answer.status_code == 401
 
 
-async def test_a_token_stops_at_its_expiry(client: httpx.AsyncClient) -> None:
-    past = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
-    token = (await create(client, expires_at=past)).json()["token"]
+async def test_a_token_stops_at_its_expiry(orchestrator: Orchestrator, client: httpx.AsyncClient) -> None:
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    made = (await create(client, expires_at=tomorrow)).json()
+    async with orchestrator.container.database.organisation(orchestrator.org_id) as session:
+        await session.execute(text("UPDATE tokens SET expires_at = now() WHERE id = :id"), {"id": made["id"]})
+    token = made["token"]
     assert (await client.get("/v1/me", headers={"Authorization": f"Bearer {token}"})).status_code == 401
+
+
+@pytest.mark.parametrize("moment", ["2020-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59", "2999-01-01T00:00:00"])
+async def test_an_expiry_that_is_past_or_no_time_is_refused(client: httpx.AsyncClient, moment: str) -> None:
+    for path, rest in (("/v1/tokens", {"scopes": ["read"]}), ("/v1/machines", {"roles": ["viewer"]})):
+        answer = await client.post(path, json={"name": "late", "expires_at": moment, **rest})
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "body.expires_at")
+        assert "late" not in (await client.get(path)).text
 
 
 async def test_a_revoked_token_is_refused_and_gone_from_the_list(client: httpx.AsyncClient) -> None:

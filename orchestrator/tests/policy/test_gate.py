@@ -48,6 +48,7 @@ async def test_a_permitted_wish_is_queued_with_its_decision(
     assert decision["run_id"] == told["run_id"]
     assert decision["outcome"] == "permit"
     assert decision["question"]["resource"]["environment"] == "staging"
+    assert decision["question"]["resource"]["name"] == run["target"] != ""
     assert decision["question"]["principal"]["roles"] == ["admin", "approver", "operator", "viewer", "writer"]
     (entry,) = await audited(orchestrator, told["run_id"])
     assert (entry.verb, entry.outcome, str(entry.decision_id)) == (

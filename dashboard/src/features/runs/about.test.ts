@@ -9,8 +9,8 @@ test("a run is told apart by its target and branch, whatever else its input hold
     clone_url: "https://x.org",
     repository: "acme/shop",
   };
-  expect(about({ input })).toBe("acme/shop · main");
-  expect(about({ input: { namespace: "pay", service: "api" } })).toBe("pay/api");
+  expect(about({ input, target: "acme/shop" })).toBe("acme/shop · main");
+  expect(about({ input: { namespace: "pay", service: "api" }, target: "pay/api" })).toBe("pay/api");
 });
 
 test("an input that names no target is told by its first short texts", () => {
@@ -21,6 +21,6 @@ test("an input that names no target is told by its first short texts", () => {
     colour: "blue",
     more: "x",
   };
-  expect(about({ input })).toBe("calm · blue");
-  expect(about({ input: {} })).toBe("");
+  expect(about({ input, target: "" })).toBe("calm · blue");
+  expect(about({ input: {}, target: "" })).toBe("");
 });

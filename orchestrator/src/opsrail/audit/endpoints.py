@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime
 
 from opsrail.audit import export, repository
 from opsrail.audit.models import AuditEntry
@@ -20,6 +19,7 @@ from opsrail.bootstrap import DEFAULT_SLUG
 from opsrail.container import Container
 from opsrail.errors import Forbidden
 from opsrail.idempotency import IdempotentRoute
+from opsrail.moments import Moment
 from opsrail.pagination import Cursor, Page, Paging
 from opsrail.problem import COMMON_RESPONSES
 from opsrail.stream import sse
@@ -51,8 +51,8 @@ def _filters(  # noqa: PLR0917 (query parameters, passed by name)
     outcome: Outcome | None = None,
     correlation_id: Annotated[str | None, _EXACT] = None,
     decision_id: uuid.UUID | None = None,
-    since: Annotated[AwareDatetime | None, Query(description="At this time or later")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Before this time")] = None,
+    since: Annotated[Moment | None, Query(description="At this time or later")] = None,
+    until: Annotated[Moment | None, Query(description="Before this time")] = None,
 ) -> repository.Filters:
     return repository.Filters(actor, verb, target, outcome, correlation_id, decision_id, since, until)
 

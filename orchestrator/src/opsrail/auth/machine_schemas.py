@@ -3,7 +3,9 @@
 import uuid
 from datetime import datetime
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
+
+from opsrail.moments import Expiry
 
 
 class MachineCreate(BaseModel):
@@ -11,7 +13,7 @@ class MachineCreate(BaseModel):
 
     name: str = Field(min_length=1, max_length=100)
     roles: list[str] = Field(min_length=1, max_length=20)
-    expires_at: AwareDatetime | None = None
+    expires_at: Expiry | None = None
 
 
 class MachineView(BaseModel):

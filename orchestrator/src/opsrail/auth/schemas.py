@@ -3,9 +3,10 @@
 import uuid
 from datetime import datetime
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from opsrail.auth.principal import Kind, Scope
+from opsrail.moments import Expiry
 
 
 class TokenCreate(BaseModel):
@@ -13,7 +14,7 @@ class TokenCreate(BaseModel):
 
     name: str = Field(min_length=1, max_length=100)
     scopes: list[Scope] = Field(min_length=1, max_length=len(Scope))
-    expires_at: AwareDatetime | None = None
+    expires_at: Expiry | None = None
 
 
 class TokenView(BaseModel):

@@ -12,7 +12,8 @@ from opsrail.events import repository, service
 from opsrail.events.models import Event
 from opsrail.events.schemas import EventView, Published
 from opsrail.idempotency import IdempotentRoute
-from opsrail.pagination import Cursor, Moment, Page, Paging
+from opsrail.moments import Moment
+from opsrail.pagination import Cursor, Page, Paging
 from opsrail.problem import COMMON_RESPONSES
 from opsrail_sdk.contracts.cloudevent import BATCH_CONTENT_TYPE, CONTENT_TYPE, CloudEvent
 

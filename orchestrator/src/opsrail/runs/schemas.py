@@ -4,9 +4,10 @@ import uuid
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, computed_field, model_validator
 
 from opsrail.policy.claims import NONE, Claims
+from opsrail.policy.target import target_of
 from opsrail_sdk.contracts.run import RunState
 
 
@@ -105,6 +106,13 @@ class RunView(BaseModel):
     queued_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None
+
+    @computed_field(  # type: ignore[prop-decorator]
+        description="What its input says it acts on, as policies read it: `eu/pay/api`; empty for nothing"
+    )
+    @property
+    def target(self) -> str:
+        return target_of(self.input).name
 
 
 class LogLineView(BaseModel):
