@@ -1,10 +1,11 @@
 """A real nats-server that trusts an operator and finds accounts by their JWTs, as a managed NATS does."""
 
-import asyncio
 import json
 import secrets
 import time
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,7 +14,8 @@ import nkeys
 from opsrail.bus_credentials import keys
 from opsrail.bus_credentials.tokens import SigningKey, credentials_file, signed
 from opsrail.embedded.nats import binary
-from opsrail.embedded.ports import LOOPBACK, ask, free_port, until
+from opsrail.embedded.ports import LOOPBACK, ask
+from opsrail.testing.processes import serving
 from opsrail_sdk.contracts.access import BusAccess
 
 UNLIMITED = -1
@@ -34,7 +36,7 @@ class OperatorMode:
     """The server, its operator, its system account, and the account that we sign for."""
 
     folder: Path
-    port: int = field(default_factory=free_port)
+    port: int = 0
 
     def __post_init__(self) -> None:
         self.operator_seed, operator = new_pair(nkeys.PREFIX_BYTE_OPERATOR)
@@ -51,10 +53,9 @@ class OperatorMode:
                 operator, account, "account", {"limits": limits | storage, "signing_keys": [public(signing)]}
             ),
         }
-        self.config = self.folder / "server.conf"
         preload = "\n".join(f"  {key}: {jwt}" for key, jwt in self._jwts.items())
-        self.config.write_text(
-            f"listen: {json.dumps(f'{LOOPBACK}:{self.port}')}\noperator: {operator_jwt}\n"
+        self._config = (
+            f"operator: {operator_jwt}\n"
             f"system_account: {public(system)}\nresolver: MEMORY\nresolver_preload: {{\n{preload}\n}}\n"
             f"jetstream {{ store_dir: {json.dumps(str(self.folder / 'js'))} }}\n"
         )
@@ -76,15 +77,13 @@ class OperatorMode:
         body = {"iat": int(time.time()), "iss": public(operator), "sub": public(subject), "name": kind}
         return signed(operator, body | {"nats": claims | {"type": kind, "version": 2}})
 
-    async def __aenter__(self) -> Self:
-        with (self.folder / "nats.log").open("wb") as output:
-            self._process = await asyncio.create_subprocess_exec(
-                str(binary()), "--config", str(self.config), stderr=output
-            )
-        async with asyncio.timeout(10):
-            await until(lambda: ask(self.port, b"", b"INFO "))
-        return self
+    def _command(self, port: int) -> list[str]:
+        config = self.folder / "server.conf"
+        config.write_text(f"listen: {json.dumps(f'{LOOPBACK}:{port}')}\n{self._config}")
+        return [str(binary()), "--config", str(config)]
 
-    async def __aexit__(self, *_: object) -> None:
-        self._process.terminate()
-        await self._process.wait()
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Self]:
+        log = self.folder / "nats.log"
+        async with serving(self._command, lambda port: ask(port, b"", b"INFO "), log=log) as self.port:
+            yield self

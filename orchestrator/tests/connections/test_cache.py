@@ -12,6 +12,7 @@ from opsrail.connections.cache import ConnectionCache
 from opsrail.hooks.ports import HookConnection
 from opsrail.testing.orchestrator import Orchestrator
 from opsrail.testing.servers import RunningServers
+from opsrail.testing.stack import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ async def test_a_deleted_connection_goes_by_its_hint(cache: ConnectionCache, cli
     ident, _ = await connection(client)
     assert await cache.get(ident)
     await client.delete(f"/v1/connections/{ident}")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while await cache.get(ident) is not None:
             await asyncio.sleep(0.01)
 
@@ -92,7 +93,7 @@ async def test_goes_on_serving_while_the_database_is_away(
 
 
 async def _once(cache: ConnectionCache, ident: str, holds: Callable[[HookConnection], bool]) -> HookConnection:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             entry = await cache.get(ident)
             if entry is not None and holds(entry):

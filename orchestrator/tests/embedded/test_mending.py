@@ -12,9 +12,8 @@ from nats.errors import Error as NatsError
 
 from opsrail.embedded.mending import mend_for_ever
 from opsrail.embedded.servers import Servers
-
-PATIENCE_SECONDS = 30.0
-"""For what must succeed: the disk of a shared machine may stand still for a while."""
+from opsrail.testing.stack import PATIENCE_SECONDS
+from opsrail_sdk.tasks import end
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are Linux's")
@@ -47,7 +46,7 @@ async def test_a_stream_that_could_not_be_written_takes_messages_again(tmp_path:
         except TimeoutError:
             pytest.fail(servers.children["nats"].log_path.read_text())
         finally:
-            mending.cancel()
+            await end(mending)
         bus = await nats.connect(endpoints.nats_url)
         assert (await bus.jetstream(timeout=PATIENCE_SECONDS).get_msg("KEPT", 1)).data == b"before"
         assert await servers.unwritable() is None

@@ -15,6 +15,7 @@ from opsrail.embedded.child import Launch, StartFailedError, State
 from opsrail.embedded.folder import FolderInUseError
 from opsrail.embedded.servers import Servers
 from opsrail.embedded.valkey import Valkey
+from opsrail.testing.stack import PATIENCE_SECONDS
 
 
 def plain(url: str) -> str:
@@ -40,10 +41,10 @@ async def test_every_server_takes_work_and_keeps_it_over_kill_9(data: Path) -> N
             await session.execute("CREATE TABLE kept (n int)")
             await session.execute("INSERT INTO kept VALUES (7)")
         bus = await nats.connect(endpoints.nats_url)
-        await bus.jetstream().add_stream(name="KEPT", subjects=["kept"])
-        await bus.jetstream().publish("kept", b"seven")
+        await bus.jetstream(timeout=PATIENCE_SECONDS).add_stream(name="KEPT", subjects=["kept"])
+        await bus.jetstream(timeout=PATIENCE_SECONDS).publish("kept", b"seven")
         await bus.close()
-        cache = redis.from_url(endpoints.redis_url)
+        cache = redis.from_url(endpoints.redis_url, socket_timeout=PATIENCE_SECONDS)
         await cache.set("kept", "maybe")
         await cache.aclose()
 
@@ -55,9 +56,9 @@ async def test_every_server_takes_work_and_keeps_it_over_kill_9(data: Path) -> N
             rows = await (await session.execute("SELECT n FROM kept")).fetchall()
         assert rows == [(7,)]
         bus = await nats.connect(endpoints.nats_url)
-        assert (await bus.jetstream().get_msg("KEPT", 1)).data == b"seven"
+        assert (await bus.jetstream(timeout=PATIENCE_SECONDS).get_msg("KEPT", 1)).data == b"seven"
         await bus.close()
-        cache = redis.from_url(endpoints.redis_url)
+        cache = redis.from_url(endpoints.redis_url, socket_timeout=PATIENCE_SECONDS)
         assert await cache.get("kept") is None
         await cache.aclose()
 
@@ -77,13 +78,15 @@ async def test_servers_refuse_a_wrong_password(endpoints: Endpoints) -> None:
     refused = plain(endpoints.database_url).replace("opsrail_app:", "opsrail_app:x")
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         await psycopg.AsyncConnection.connect(refused)
-    cache = redis.from_url(endpoints.redis_url.replace("redis://:", "redis://:x"))
+    cache = redis.from_url(endpoints.redis_url.replace("redis://:", "redis://:x"), socket_timeout=PATIENCE_SECONDS)
     with pytest.raises(redis.AuthenticationError):
         await cache.get("anything")
     await cache.aclose()
     bus = nats.NATS()
     with pytest.raises(nats.errors.Error, match="Authorization Violation"):
-        await bus.connect(endpoints.nats_url.replace("orchestrator:", "orchestrator:x"), allow_reconnect=False)
+        await bus.connect(
+            endpoints.nats_url.replace("orchestrator:", "orchestrator:x"), allow_reconnect=False, connect_timeout=120
+        )
     await bus.close()
 
 

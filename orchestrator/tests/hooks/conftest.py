@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -19,6 +19,7 @@ from opsrail.hooks.ports import HookConnection
 from opsrail.hooks.protocol import HookProtocol
 from opsrail.hooks.service import Intake
 from opsrail.hooks.settings import HookSettings
+from opsrail.testing.orchestrator import PATIENCE
 from opsrail_sdk.bus import Bus
 
 RECEIVED = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -51,7 +52,7 @@ async def intake_app(bus: Bus) -> AsyncIterator[HookedApp]:
     """An application that takes hooks and knows nothing else."""
     app = HookedApp()
     problem.install(app)
-    limits = HookSettings(max_body=4096, max_forge=1 << 20, max_batch=200_000, bus_patience=timedelta(seconds=3))
+    limits = HookSettings(max_body=4096, max_forge=1 << 20, max_batch=200_000, bus_patience=PATIENCE)
     async with Intake.running(Connections(), bus, limits) as intake:
         app.state.intake = intake
         yield app
@@ -60,7 +61,9 @@ async def intake_app(bus: Bus) -> AsyncIterator[HookedApp]:
 @asynccontextmanager
 async def served(app: HookedApp) -> AsyncIterator[int]:
     """The application behind ``HookProtocol`` on a port of its own; it shuts down in order."""
-    config = uvicorn.Config(app, http=HookProtocol, log_config=None, access_log=False, proxy_headers=False)
+    config = uvicorn.Config(
+        app, http=HookProtocol, log_config=None, access_log=False, proxy_headers=False, timeout_keep_alive=300
+    )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         serving = asyncio.create_task(server.serve(sockets=[listening]))

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -11,6 +12,8 @@ import pytest
 
 from opsrail.hooks.endpoints import HookedApp
 from opsrail.hooks.signatures import hub_signature
+from opsrail.testing.orchestrator import PATIENCE
+from opsrail.testing.stack import PATIENCE_SECONDS
 from opsrail_sdk.bus import Bus, ensure_streams
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.cloudevent import CloudEvent, decode_batch
@@ -55,7 +58,10 @@ async def hooks(request: pytest.FixtureRequest, intake_app: HookedApp, bus: Bus)
         async with httpx.AsyncClient(transport=transport, base_url="http://hooks.test") as client:
             yield Hooks(client, bus)
     else:
-        async with served(intake_app) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        async with (
+            served(intake_app) as port,
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_SECONDS) as client,
+        ):
             yield Hooks(client, bus)
 
 
@@ -170,10 +176,12 @@ async def test_a_batch_travels_as_one_message_per_type(hooks: Hooks) -> None:
     assert {event.id for event in await hooks.stored()} == set(answer.json()["events"])
 
 
-async def test_bus_away_is_503_with_a_time_to_come_back(hooks: Hooks) -> None:
+async def test_bus_away_is_503_with_a_time_to_come_back(intake_app: HookedApp, hooks: Hooks) -> None:
     await hooks.bus.js.delete_stream(subjects.EVENTS)
+    intake_app.state.intake._commit._patience = timedelta(seconds=1)
     answer = await hooks.send("github", orjson.dumps(PUSH))
     assert (answer.status_code, answer.json()["code"]) == (503, "bus_away")
     assert int(answer.headers["retry-after"]) > 0
     await ensure_streams(hooks.bus.js, replicas=1)
+    intake_app.state.intake._commit._patience = PATIENCE
     assert (await hooks.send("github", orjson.dumps(PUSH))).status_code == 202

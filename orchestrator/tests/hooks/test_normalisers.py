@@ -39,7 +39,11 @@ PAYLOADS = st.recursive(
 
 @pytest.mark.parametrize("kind", sorted(SENDERS))
 @given(payload=PAYLOADS, event=st.sampled_from(["push", "pull_request", "workflow_run", "issues", "odd/ev ent", ""]))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_any_json_becomes_valid_events_or_a_reason(kind: str, payload: Any, event: str) -> None:
     delivery = Delivery(
         kind=kind,

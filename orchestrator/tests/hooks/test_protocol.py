@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -15,6 +14,7 @@ from opsrail.hooks.endpoints import HookedApp
 from opsrail.hooks.service import Intake
 from opsrail.hooks.settings import HookSettings
 from opsrail.hooks.signatures import hub_signature
+from opsrail.testing.orchestrator import PATIENCE
 from opsrail_sdk.errors import Unavailable
 
 from .conftest import SECRET, Connections, served
@@ -95,7 +95,7 @@ def publisher() -> HeldPublisher:
 @pytest.fixture
 async def app(publisher: HeldPublisher) -> AsyncIterator[NotingApp]:
     app = NotingApp()
-    limits = HookSettings(max_body=4096, max_batch=4 << 20, bus_patience=timedelta(seconds=3))
+    limits = HookSettings(max_body=4096, max_batch=4 << 20, bus_patience=PATIENCE)
     async with Intake.running(Connections(), publisher, limits) as intake:
         app.state.intake = intake
         yield app
@@ -111,7 +111,7 @@ async def port(app: NotingApp) -> AsyncIterator[int]:
 async def connected(port: int) -> AsyncIterator[Client]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE.seconds):
             yield Client(reader, writer)
     finally:
         writer.close()

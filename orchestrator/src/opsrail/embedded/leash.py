@@ -53,13 +53,20 @@ def watch(command: list[str], parent: int, death_signal: int) -> int:
     import subprocess  # noqa: PLC0415
     import time  # noqa: PLC0415
 
-    child = subprocess.Popen(command, close_fds=False)
+    child: subprocess.Popen[bytes] | None = None
+    early: list[int] = []
 
     def pass_on(number: int, _frame: "FrameType | None") -> None:
-        child.send_signal(number)
+        if child is None:
+            early.append(number)
+        else:
+            child.send_signal(number)
 
     for name in PASSED_ON:
         signal.signal(signal.Signals[name], pass_on)
+    child = subprocess.Popen(command, close_fds=False)
+    for number in early:
+        child.send_signal(number)
     while child.poll() is None:
         if os.getppid() != parent:
             child.send_signal(death_signal)

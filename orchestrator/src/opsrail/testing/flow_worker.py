@@ -13,11 +13,13 @@ from opsrail.stream.hints import Hints
 from opsrail.testing.flow_samples import registry
 from opsrail_sdk.bus import Bus
 
+PATIENCE = timedelta(minutes=2)
+
 
 async def main(database_url: str, nats_url: str, outside_url: str, lease: float) -> None:
-    settings = DatabaseSettings(url=SecretStr(database_url))
+    settings = DatabaseSettings(url=SecretStr(database_url), connect_timeout=PATIENCE, statement_timeout=PATIENCE)
     database = Database(settings)
-    bus = await Bus.connect(nats_url, name="flows")
+    bus = await Bus.connect(nats_url, name="flows", patience=PATIENCE, answer=PATIENCE)
     hints = Hints(bus)
     await hints.start()
     print("ready", flush=True)

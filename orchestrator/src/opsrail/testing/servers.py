@@ -53,10 +53,6 @@ class RunningServers:
 
         self._call(bring_back())
 
-    def wait_running(self, name: str) -> None:
-        """Return once a killed server is back."""
-        self._call(self.servers.children[name].wait_running(attempts=5))
-
     def close(self) -> None:
         self._call(self.servers.stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
