@@ -88,6 +88,8 @@ def _load(stack: Stack) -> Iterator[list[str]]:
             while not stop.is_set():
                 body = {"agent": "roller", "action": "say_hello", "input": {"whom": f"n{len(promised)}"}}
                 answer = client.post("/v1/runs", json=body)
+                if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+                    continue
                 answer.raise_for_status()
                 promised.append(answer.json()["id"])
 
