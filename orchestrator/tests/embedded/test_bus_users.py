@@ -1,7 +1,6 @@
 """Agents on the embedded server: what a credential allows works, all else is refused, seen, and cut off in time."""
 
 import asyncio
-import contextlib
 import os
 import signal
 import uuid
@@ -17,6 +16,7 @@ from nats.aio.msg import Msg
 from opsrail.embedded.addresses import Endpoints, External
 from opsrail.embedded.bus_users import BusUsers
 from opsrail.embedded.servers import Servers
+from opsrail.testing.orchestrator import PATIENCE, connected
 from opsrail_ci.agent import agent as ci
 from opsrail_sdk.bus import Bus, consumer_config_for_actions, consumer_config_for_events, ensure_streams
 from opsrail_sdk.contracts import subjects
@@ -27,8 +27,8 @@ from opsrail_sdk.errors import Unavailable
 from opsrail_sdk.login import Login, Refusal
 from opsrail_sdk.pull import Pull
 from opsrail_sdk.streams import ensure_artifacts
+from opsrail_sdk.tasks import end, set_within, within
 
-SHORT = timedelta(milliseconds=300)
 OURS, THEIRS = str(uuid.UUID(int=1)), str(uuid.UUID(int=2))
 SIBLING = ci.manifest.model_copy(update={"id": "sibling"})
 
@@ -65,7 +65,8 @@ class Rails:
             name=f"{spec.agent}/test",
             inbox_prefix=subjects.inbox_prefix(spec.org_id, spec.agent),
             login=Login(Path(environment["OPSRAIL_NATS_CREDENTIALS"])),
-            patience=timedelta(seconds=30),
+            patience=PATIENCE,
+            answer=PATIENCE,
         )
         self.opened.append(bus)
         return bus
@@ -96,23 +97,24 @@ class Rails:
 
 async def flushed(bus: Bus) -> None:
     """The server has all that was sent. nats-py's ping overtakes what is still in its buffer, so there are two."""
-    await bus.nc.flush()
-    await bus.nc.flush()
+    await bus.nc.flush(PATIENCE.seconds)
+    await bus.nc.flush(PATIENCE.seconds)
 
 
 async def settled(bus: Bus) -> None:
     """It is connected: nats-py forgets a socket that it is just opening when it is closed."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE.seconds):
         while bus.nc.is_reconnecting:
             await asyncio.sleep(0.01)
 
 
 @pytest.fixture
-async def rails(tmp_path: Path) -> AsyncIterator[Rails]:
+async def rails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rails]:
+    monkeypatch.setattr("opsrail.embedded.nats.RELOAD_PATIENCE", PATIENCE)
     elsewhere = External(database_url="postgresql://elsewhere", redis_url="redis://elsewhere")
     servers = Servers(tmp_path / "data", external=elsewhere)
     async with servers as endpoints:
-        platform = await Bus.connect(endpoints.nats_url, name="platform")
+        platform = await connected(endpoints.nats_url)
         rails = Rails(servers, endpoints, platform)
         await ensure_streams(platform.js, replicas=1)
         for org in (OURS, THEIRS):
@@ -155,9 +157,9 @@ async def test_an_agent_can_do_its_work(rails: Rails, tmp_path: Path) -> None:
     pull = Pull(agent, subjects.ACTIONS, subjects.actions_consumer(OURS, "ci"))
     waiting = asyncio.create_task(pull.next())
     await platform.publish(subjects.action(OURS, "ci", "run_pipeline"), b"command")
-    message = await asyncio.wait_for(waiting, 30)
+    message = await waiting
     await message.in_progress()
-    await message.ack_sync(timeout=30)
+    await message.ack_sync(timeout=PATIENCE.seconds)
     await pull.close()
 
     status = subjects.run_status(OURS, "ci", run)
@@ -173,7 +175,7 @@ async def test_an_agent_can_do_its_work(rails: Rails, tmp_path: Path) -> None:
     follow = agent.kv.follow(subjects.SPECS_BUCKET, subjects.spec_key(OURS, "ci"))
     assert await anext(follow) is None
     await platform.kv.put(subjects.SPECS_BUCKET, subjects.spec_key(OURS, "ci"), b"spec")
-    assert await asyncio.wait_for(anext(follow), 30) == b"spec"
+    assert await anext(follow) == b"spec"
     await follow.aclose()
 
     file = tmp_path / "artifact"
@@ -183,15 +185,13 @@ async def test_an_agent_can_do_its_work(rails: Rails, tmp_path: Path) -> None:
     assert sum([len(chunk) async for chunk in platform.objects.read(bucket, "name")]) == 300_000
 
     await answering(platform, subjects.query("*", subjects.CORE_SERVICE, "ping"))
-    assert await agent.query(OURS, "core", "ping", {}, patience=timedelta(seconds=30), correlation_id="c") == {}
+    assert await agent.query(OURS, "core", "ping", {}, patience=PATIENCE, correlation_id="c") == {}
     await answering(agent, subjects.query(OURS, "ci", ci.manifest.queries[0].name))
-    asked = platform.query(
-        OURS, "ci", ci.manifest.queries[0].name, {}, patience=timedelta(seconds=30), correlation_id="c"
-    )
+    asked = platform.query(OURS, "ci", ci.manifest.queries[0].name, {}, patience=PATIENCE, correlation_id="c")
     assert await asked == {}
     for verb in ("$SRV.PING", "$SRV.INFO.ci"):
         await answering(agent, verb)
-        assert (await platform.nc.request(verb, timeout=5)).data == b"{}"
+        assert (await platform.nc.request(verb, timeout=PATIENCE.seconds)).data == b"{}"
     assert refused == []
 
 
@@ -303,7 +303,7 @@ async def test_whoever_is_not_admitted_any_more_is_cut_off_at_once(rails: Rails)
     leaving, staying = await rails.connect(SPECS[0]), await rails.connect(SPECS[2])
     seed = Path(rails.users.environment(SPECS[0], 0)["OPSRAIL_NATS_CREDENTIALS"])
     await rails.users.admit(SPECS[1:])
-    await asyncio.wait_for(leaving.locked_out.wait(), 30)
+    assert await set_within(PATIENCE, leaving.locked_out)
     assert not leaving.nc.is_connected
     assert not seed.exists()
     assert staying.nc.is_connected
@@ -316,11 +316,13 @@ async def waits(platform: Bus) -> bool:
     return bool(info.num_waiting)
 
 
-async def test_a_new_organisation_disturbs_nobody(rails: Rails) -> None:
+async def test_a_new_organisation_disturbs_nobody(rails: Rails, monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit in ("_EXPIRES", "_SILENCE"):  # so that a pull asks again only where it was disturbed
+        monkeypatch.setattr(f"opsrail_sdk.pull.{limit}", timedelta(hours=1))
     agent = await rails.connect(SPECS[0])
     pull = Pull(agent, subjects.ACTIONS, subjects.actions_consumer(OURS, "ci"))
     waiting = asyncio.create_task(pull.next())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE.seconds):
         while not await waits(rails.platform):
             await asyncio.sleep(0.02)
     said = agent.nc.stats["out_msgs"]
@@ -328,7 +330,7 @@ async def test_a_new_organisation_disturbs_nobody(rails: Rails) -> None:
     await rails.users.admit([*SPECS, newcomer])
     assert (await rails.connect(newcomer)).nc.is_connected
     await rails.platform.publish(subjects.action(OURS, "ci", "run_pipeline"), b"command")
-    assert (await asyncio.wait_for(waiting, 30)).data == b"command"
+    assert (await waiting).data == b"command"
     assert agent.nc.stats["out_msgs"] == said  # it was not asked for again
     assert agent.nc.stats["reconnects"] == 0
     await pull.close()
@@ -346,7 +348,7 @@ async def test_a_killed_server_knows_its_users_when_it_comes_back(rails: Rails) 
     agent.reconnected.add(note)
 
     os.kill(child.pid, signal.SIGKILL)
-    await asyncio.wait_for(back.wait(), 30)
+    assert await set_within(PATIENCE, back)
     assert not agent.locked_out.is_set()
 
 
@@ -370,9 +372,7 @@ async def test_the_log_of_the_server_tells_of_what_it_refused(rails: Rails) -> N
     await rails.platform.nc.subscribe("opsrail.*.refused.*", cb=told.put)
     telling = asyncio.create_task(log.tell(rails.platform))
     await agent.nc.publish("evil.subject", b"")
-    message = await asyncio.wait_for(told.get(), 30)
+    message = await within(PATIENCE, told.get())
     assert message.subject == subjects.bus_refused(OURS, "ci")
     assert orjson.loads(message.data) == {"operation": "publish", "subject": "evil.subject", "seen": "server"}
-    telling.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await telling
+    await end(telling)

@@ -31,6 +31,7 @@ from opsrail_sdk.tasks import end
 log = structlog.get_logger()
 
 DRAIN = timedelta(seconds=30)
+ADMIT_AGAIN = timedelta(seconds=10)
 ALIVE = frozenset({"ready", "disabled", "failing"})
 ABLE = frozenset({"ready", "disabled"})
 MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
@@ -246,14 +247,33 @@ class AgentHost:
             await self._bus.close()
 
     async def _follow_specs(self, bus: Bus) -> None:
-        async for entries in bus.kv.watch(subjects.SPECS_BUCKET):
-            specs = [spec for key, value in sorted(entries.items()) if (spec := _read(key, value)) is not None]
-            try:
-                await self._credentials.admit(specs)
-            except (OSError, TimeoutError) as error:
-                log.error("agents_not_admitted", problem=repr(error))  # noqa: TRY400
-            if self._processes:
-                self._reconcile(specs)
+        admitting: asyncio.Task[None] | None = None
+        try:
+            async for entries in bus.kv.watch(subjects.SPECS_BUCKET):
+                specs = [spec for key, value in sorted(entries.items()) if (spec := _read(key, value)) is not None]
+                if admitting is not None:
+                    await end(admitting)
+                admitting = None if await self._admit(specs) else asyncio.create_task(self._admit_later(specs))
+                if self._processes:
+                    self._reconcile(specs)
+        finally:
+            if admitting is not None:
+                await end(admitting)
+
+    async def _admit(self, specs: Sequence[AgentSpec]) -> bool:
+        try:
+            await self._credentials.admit(specs)
+        except (OSError, TimeoutError) as error:
+            log.error("agents_not_admitted", problem=repr(error))  # noqa: TRY400
+            return False
+        return True
+
+    async def _admit_later(self, specs: Sequence[AgentSpec]) -> None:
+        """Until they are in: the server may just have been slow, and the specs may not change again."""
+        while True:
+            await asyncio.sleep(ADMIT_AGAIN.total_seconds())
+            if await self._admit(specs):
+                return
 
     def _reconcile(self, specs: Sequence[AgentSpec]) -> None:
         wanted: dict[tuple[str, str, int], AgentSpec] = {}

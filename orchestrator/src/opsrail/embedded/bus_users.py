@@ -97,7 +97,7 @@ class BusUsers:
             before, self._kept = self._kept, wanted
             try:
                 await self._changed()
-            except TimeoutError:
+            except BaseException:
                 self._kept = before
                 raise
             self._folder.write_private(

@@ -101,7 +101,7 @@ class Nats:
                 if not organisations <= self._organisations:
                     # What an account imports does not work in the reload that makes the account (nats-server 2.15).
                     await self._hang_up()
-        except TimeoutError:
+        except BaseException:
             self._write(current)
             raise
         self._organisations = organisations
