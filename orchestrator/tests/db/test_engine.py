@@ -11,8 +11,10 @@ from opsrail.db.engine import Database
 from opsrail.settings import Settings
 
 END_OTHERS = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'opsrail' AND datname = %s"
+    "SELECT pg_terminate_backend(pid, 120000) FROM pg_stat_activity"
+    " WHERE application_name = 'opsrail' AND datname = %s"
 )
+"""Waits until each is gone, in milliseconds."""
 
 
 async def _end_connections(database: Database, settings: Settings) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from opsrail.testing.stack import PATIENCE_SECONDS
 from opsrail_sdk.contracts.cloudevent import BATCH_CONTENT_TYPE, CONTENT_TYPE
 
 
@@ -22,7 +23,7 @@ async def publish(client: httpx.AsyncClient, *events: dict[str, Any]) -> list[st
 
 async def stored(client: httpx.AsyncClient, ident: str) -> dict[str, Any]:
     """The event, once the projector has it."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while (answer := await client.get(f"/v1/events/{ident}")).status_code == 404:
             await asyncio.sleep(0.02)
     assert answer.status_code == 200

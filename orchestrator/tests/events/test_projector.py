@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from opsrail.db.engine import Database
 from opsrail.events.rows import Message
+from opsrail.testing.stack import PATIENCE_SECONDS
 from opsrail.workers.projector import CONSUMER, Batch, Projector
 from opsrail_sdk.bus import Bus
 from opsrail_sdk.contracts import subjects
@@ -32,7 +33,7 @@ async def projecting(database: Database, bus: Bus, replicas: int = 1) -> AsyncIt
 
 async def drained(bus: Bus) -> None:
     """Return once everything on the stream was delivered and acknowledged."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             with suppress(NotFoundError):
                 written = (await bus.js.stream_info(subjects.EVENTS)).state.last_seq
