@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,8 +12,11 @@ import orjson
 import pytest
 from pydantic import BaseModel
 
+from opsrail.agents import lifecycle
+from opsrail.settings import Settings
 from opsrail.testing.orchestrator import Orchestrator
-from opsrail_sdk import ActionContext, Agent, QueryContext, Risk, action, query, subscribe
+from opsrail.workers import heartbeats
+from opsrail_sdk import ActionContext, Agent, QueryContext, Risk, action, query, streams, subscribe
 from opsrail_sdk.context import EventContext
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.cloudevent import CloudEvent
@@ -96,6 +99,15 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package
     package.write(manifest().model_dump(mode="json"))
     yield package
     sys.path_importer_cache.pop(str(site), None)
+
+
+@pytest.fixture
+def settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """With a heartbeat that lasts: a test sends it once, and nothing that it shows depends on how long it takes."""
+    for module in (streams, heartbeats):
+        monkeypatch.setattr(module, "HEARTBEAT_TTL", timedelta(hours=1))
+    monkeypatch.setattr(lifecycle, "UPGRADE_PATIENCE", timedelta(hours=1))
+    return settings
 
 
 async def beat(

@@ -1,15 +1,17 @@
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
+import orjson
 import pytest
 from nats.js import api
 from sqlalchemy import text
 
 from opsrail.agents import provisioning, service
 from opsrail.testing.orchestrator import Orchestrator
+from opsrail.testing.stack import PATIENCE_SECONDS
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.cloudevent import CloudEvent, decode_batch
 from opsrail_sdk.contracts.run import ActionCommand, AgentSpec, RunState, RunStatus
@@ -17,6 +19,7 @@ from opsrail_sdk.contracts.run import ActionCommand, AgentSpec, RunState, RunSta
 from .conftest import Package, beat, manifest
 
 INSTALL = {"module": "opsrail_sample"}
+Seen = TypeVar("Seen")
 
 
 async def install(client: httpx.AsyncClient, **body: Any) -> dict[str, Any]:
@@ -29,7 +32,7 @@ async def become(client: httpx.AsyncClient, holds: Callable[[dict[str, Any]], bo
     """The agent, once it is so."""
     shown: dict[str, Any] = {}
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 shown = (await client.get("/v1/agents/sample")).json()
                 if holds(shown):
@@ -50,15 +53,22 @@ async def events_consumer(orchestrator: Orchestrator) -> api.ConsumerInfo:
     return await orchestrator.container.bus.js.consumer_info(subjects.EVENTS, name)
 
 
+async def once(looked: Callable[[], Awaitable[Seen]], holds: Callable[[Seen], bool]) -> Seen:
+    """What is seen, once it is so: rows change a moment before the bus follows them."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not holds(seen := await looked()):
+            await asyncio.sleep(0.02)
+    return seen
+
+
 async def announced(orchestrator: Orchestrator) -> list[CloudEvent]:
     """Facts about agents, in order."""
-    org, js = str(orchestrator.org_id), orchestrator.container.bus.js
+    js = orchestrator.container.bus.js
+    state = (await js.stream_info(subjects.EVENTS)).state
     found = []
-    pull = await js.pull_subscribe(subjects.event_filter(org, "io.opsrail.agent.*"), stream=subjects.EVENTS)
-    while (await pull.consumer_info()).num_pending:
-        found += [event for message in await pull.fetch(50, timeout=10) for event in decode_batch(message.data)]
-    await pull.unsubscribe()
-    return found
+    for sequence in range(max(1, state.first_seq), state.last_seq + 1):
+        found += decode_batch((await js.get_msg(subjects.EVENTS, seq=sequence)).data or b"")
+    return [event for event in found if event.type.startswith("io.opsrail.agent.")]
 
 
 async def send(orchestrator: Orchestrator, ident: str) -> None:
@@ -66,17 +76,19 @@ async def send(orchestrator: Orchestrator, ident: str) -> None:
     await orchestrator.container.bus.publish_events(str(orchestrator.org_id), [event])
 
 
-async def take(orchestrator: Orchestrator, *, nothing: bool = False) -> list[str]:
-    """What the agent's consumer delivers; where that should be nothing, a second is enough to see it."""
+async def take(orchestrator: Orchestrator, count: int = 1) -> list[str]:
+    """The next events that the agent's consumer delivers; that it should be none is seen in a second."""
     org, js = str(orchestrator.org_id), orchestrator.container.bus.js
     pull = await js.pull_subscribe_bind(subjects.events_consumer(org, "sample"), subjects.EVENTS)
+    taken: list[str] = []
     try:
-        messages = await pull.fetch(200, timeout=1 if nothing else 10)
+        while not taken or len(taken) < count:
+            for message in await pull.fetch(max(1, count - len(taken)), timeout=PATIENCE_SECONDS if count else 1):
+                await message.ack_sync(timeout=PATIENCE_SECONDS)
+                taken += [event.id for event in decode_batch(message.data)]
     except TimeoutError:
-        return []
-    for message in messages:
-        await message.ack_sync()
-    return [event.id for message in messages for event in decode_batch(message.data)]
+        pass
+    return taken
 
 
 async def test_install_makes_everything_and_starts_idle(
@@ -110,12 +122,12 @@ async def test_a_request_that_came_during_the_pause_is_served_at_once(
     await client.post("/v1/agents/sample/disable")
     nats, name = orchestrator.container.bus.nc, subjects.events_consumer(str(orchestrator.org_id), "sample")
     inbox = await nats.subscribe(nats.new_inbox())
-    asked = b'{"batch":1,"expires":30000000000,"idle_heartbeat":5000000000}'
+    asked = orjson.dumps({"batch": 1, "expires": int(240e9), "idle_heartbeat": int(100e9)})
     await nats.publish(f"$JS.API.CONSUMER.MSG.NEXT.{subjects.EVENTS}.{name}", asked, reply=inbox.subject)
     await send(orchestrator, "waited")
     await send(orchestrator, "waited-too")
     await client.post("/v1/agents/sample/enable")
-    first = await inbox.next_msg(timeout=20)
+    first = await inbox.next_msg(timeout=PATIENCE_SECONDS)
     assert [event.id for event in decode_batch(first.data)] == ["waited"]
     assert await take(orchestrator) == ["waited-too"]
 
@@ -135,7 +147,11 @@ async def test_state_follows_heartbeats_and_is_announced_once(
     await become(client, lambda agent: agent["state"] == "degraded")
     await beat(orchestrator)
     await become(client, lambda agent: agent["state"] == "enabled" and agent["error"] is None)
-    changes = [event.data for event in await announced(orchestrator) if "state_changed" in event.type]
+
+    async def changed() -> list[Any]:
+        return [event.data for event in await announced(orchestrator) if "state_changed" in event.type]
+
+    changes = await once(changed, lambda seen: len(seen) >= 4)
     assert [change["state"] for change in changes] == ["enabled", "failed", "degraded", "enabled"]
 
 
@@ -160,11 +176,11 @@ async def test_disabled_loses_nothing_and_the_operator_chooses(
     await client.post("/v1/agents/sample/disable")
     for number in range(100):
         await send(orchestrator, f"while-{number}")
-    assert await take(orchestrator, nothing=True) == []
+    assert await take(orchestrator, 0) == []
     shown = (await client.get("/v1/agents/sample")).json()
     assert (shown["state"], shown["backlog"]["events"]) == ("disabled", 100)
     await client.post("/v1/agents/sample/enable", json={"backlog": backlog})
-    got = await take(orchestrator, nothing=not expected)
+    got = await take(orchestrator, expected)
     assert len(got) == expected
     await send(orchestrator, "after")
     assert await take(orchestrator) == ["after"]
@@ -256,15 +272,17 @@ async def test_upgrade_is_judged_by_the_new_versions_heartbeat(
     package.write(manifest(version="2.0.0").model_dump(mode="json"))
     upgrading = asyncio.create_task(client.post("/v1/agents/sample/upgrade"))
     await become(client, lambda agent: agent["upgrading"])
-    written = await spec(orchestrator)
-    assert written is not None
-    assert (written.version, written.generation) == ("2.0.0", 2)
+    await once(
+        lambda: spec(orchestrator), lambda seen: seen is not None and (seen.version, seen.generation) == ("2.0.0", 2)
+    )
     busy = await client.post("/v1/agents/sample/disable")
     assert (busy.status_code, busy.json()["code"]) == (409, "upgrade_in_progress")
     await beat(orchestrator, instance="two", version="2.0.0", generation=2)
     answer = await upgrading
     assert (answer.status_code, answer.json()["version"], answer.json()["upgrading"]) == (200, "2.0.0", False)
-    assert "io.opsrail.agent.upgraded.v1" in [event.type for event in await announced(orchestrator)]
+    await once(
+        lambda: announced(orchestrator), lambda seen: "io.opsrail.agent.upgraded.v1" in [event.type for event in seen]
+    )
 
 
 async def test_a_failing_upgrade_rolls_back_and_says_why(
@@ -280,9 +298,9 @@ async def test_a_failing_upgrade_rolls_back_and_says_why(
     answer = await upgrading
     assert (answer.status_code, answer.json()["code"]) == (502, "upgrade_rolled_back")
     assert "needs a license" in answer.json()["detail"]
-    written = await spec(orchestrator)
-    assert written is not None
-    assert (written.version, written.generation) == ("1.0.0", 3)
+    await once(
+        lambda: spec(orchestrator), lambda seen: seen is not None and (seen.version, seen.generation) == ("1.0.0", 3)
+    )
     assert (await client.get("/v1/agents/sample")).json()["version"] == "1.0.0"
 
 

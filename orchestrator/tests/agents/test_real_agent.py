@@ -13,6 +13,7 @@ import httpx
 from opsrail.agents import catalogue
 from opsrail.embedded.addresses import Endpoints
 from opsrail.testing.orchestrator import Orchestrator
+from opsrail.testing.stack import PATIENCE_SECONDS
 
 BILL = (
     "ChargePeriodStart,ServiceName,BilledCost\n2026-01-01T00:00:00Z,Compute,0.1\n2026-01-01T00:00:00Z,Compute,0.2\n"
@@ -38,7 +39,7 @@ async def running(orchestrator: Orchestrator, endpoints: Endpoints, instance: st
 async def become(client: httpx.AsyncClient, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 shown = (await client.get("/v1/agents/finops")).json()
                 if holds(shown):
@@ -62,7 +63,7 @@ async def test_a_real_agent_is_installed_enabled_asked_and_removed(
         refused = await client.post(ask, json={"input": {"files": [str(tmp_path / "bill.csv")]}})
         assert (refused.status_code, refused.json()["code"]) == (502, "file_not_allowed")
         await client.put("/v1/agents/finops/config", json={"config": {"roots": [str(tmp_path)]}})
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while (
                 answer := await client.post(ask, json={"input": {"files": [str(tmp_path / "bill.csv")]}})
             ).is_error:

@@ -13,7 +13,7 @@ from opsrail.settings import Settings
 from opsrail.stream.hints import Hints
 from opsrail.testing import flow_samples
 from opsrail.testing.flow_bench import FlowBench
-from opsrail_sdk.bus import Bus
+from opsrail.testing.orchestrator import connected
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ async def bench(
     async with await psycopg.AsyncConnection.connect(plain, autocommit=True) as outside:
         await outside.execute("CREATE TABLE effects (id bigint GENERATED ALWAYS AS IDENTITY, name text, key text)")
         await outside.execute("CREATE TABLE hangs (name text)")
-        bus = await Bus.connect(settings.nats.url.get_secret_value(), name="test")
+        bus = await connected(settings.nats.url.get_secret_value())
         hints = Hints(bus)
         await hints.start()
         try:
