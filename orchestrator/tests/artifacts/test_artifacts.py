@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from opsrail.artifacts import headers
 from opsrail.testing.orchestrator import Orchestrator
+from opsrail.testing.stack import PATIENCE_SECONDS
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.run import ArtifactStored
 from opsrail_sdk.streams import ensure_artifacts
@@ -49,7 +50,7 @@ async def store(orchestrator: Orchestrator, tmp_path: Path, **values: str) -> Ar
     )
     with orchestrator.container.hints.listen("run", ident=run_id, org_id=org) as listener:
         await bus.publish(subjects.run_artifact(org, "ci", str(run_id)), told.encode())
-        assert await listener.wait(30)
+        assert await listener.wait(PATIENCE_SECONDS)
     return told
 
 

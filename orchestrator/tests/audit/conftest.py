@@ -13,6 +13,7 @@ from opsrail.audit.trail import Entry, record_all
 from opsrail.db.engine import Database
 from opsrail.embedded.addresses import Endpoints
 from opsrail.sealing import Sealer
+from opsrail.testing.orchestrator import connected
 from opsrail_sdk.bus import Bus
 from opsrail_sdk.streams import ensure_streams
 
@@ -21,7 +22,7 @@ ORG = uuid.UUID(int=77)
 
 @pytest.fixture
 async def bus(database: Database, endpoints: Endpoints) -> AsyncIterator[Bus]:
-    bus = await Bus.connect(endpoints.nats_url, name="audit")
+    bus = await connected(endpoints.nats_url)
     await ensure_streams(bus.js, replicas=1)
     yield bus
     await bus.close()

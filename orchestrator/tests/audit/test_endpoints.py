@@ -1,5 +1,7 @@
 """The trail over HTTP: who may see what, filters, verification and export."""
 
+import asyncio
+
 import httpx
 import orjson
 import pytest
@@ -22,7 +24,7 @@ async def sealed(orchestrator: Orchestrator, client: httpx.AsyncClient) -> None:
     async with orchestrator.container.database.across() as session:
         await record_all(session, entries)
     while (await client.get("/v1/audit/verify")).json()["waiting"]:
-        pass
+        await asyncio.sleep(0.05)
 
 
 async def token(client: httpx.AsyncClient, scope: str) -> dict[str, str]:

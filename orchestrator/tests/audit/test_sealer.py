@@ -10,6 +10,7 @@ from opsrail.audit.sealer import CHECKPOINT_TYPE, ChainSealer
 from opsrail.audit.trail import INSTANCE, Entry, record
 from opsrail.db.engine import Database
 from opsrail.testing.orchestrator import Orchestrator
+from opsrail.testing.stack import PATIENCE_SECONDS
 from opsrail_sdk.bus import Bus
 
 from .conftest import ORG, write
@@ -52,9 +53,9 @@ async def test_an_entry_that_commits_late_is_not_passed_over(database: Database,
 async def test_writers_do_not_wait_for_each_other_nor_for_the_sealer(database: Database, sealer: ChainSealer) -> None:
     async with database.organisation(ORG) as first:
         await record(first, ORG, LATE)
-        async with database.organisation(ORG) as second, asyncio.timeout(30):
+        async with database.organisation(ORG) as second, asyncio.timeout(PATIENCE_SECONDS):
             await record(second, ORG, LATE)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             assert await sealer.seal() == 1
 
 
@@ -77,7 +78,7 @@ async def test_the_instance_has_a_chain_and_the_running_product_seals_it(orchest
     database = orchestrator.container.database
     async with database.across() as session:
         await record(session, INSTANCE, LATE)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             async with database.organisation(INSTANCE) as session:
                 if await session.scalar(text("SELECT position FROM audit_entries WHERE actor = 'user:late'")):

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -10,6 +10,7 @@ import pytest
 
 from opsrail.audit import refusals
 from opsrail.testing.orchestrator import Orchestrator
+from opsrail.testing.stack import PATIENCE_SECONDS
 from opsrail_sdk.contracts import subjects
 from opsrail_sdk.contracts.run import CommandRefused, RunError
 
@@ -19,13 +20,13 @@ def told(client: httpx.AsyncClient) -> Any:
     """The one entry of a verb, once it is there."""
 
     async def find(verb: str, chain: str = "organisation") -> dict[str, Any]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 answer = await client.get("/v1/audit", params={"verb": verb, "chain": chain})
                 if items := answer.json()["items"]:
                     assert len(items) == 1
                     return dict(items[0])
-                await asyncio.sleep(refusals.GATHER.total_seconds() / 5)
+                await asyncio.sleep(0.05)
 
     return find
 
@@ -76,14 +77,16 @@ async def test_a_missing_scope_and_a_foreign_id_are_noted_with_who_tried(
 
 
 async def test_a_webhook_without_proof_is_noted(
-    client: httpx.AsyncClient, orchestrator: Orchestrator, told: Any
+    client: httpx.AsyncClient, orchestrator: Orchestrator, told: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(refusals, "GATHER", timedelta(hours=1))
     made = (await client.post("/v1/connections", json={"kind": "github", "name": "f"})).json()
     for _ in range(3):
         answer = await client.post(
             f"/v1/hooks/{made['id']}", content=b"{}", headers={"X-Hub-Signature-256": "sha256=00"}
         )
         assert answer.status_code == 401
+    await orchestrator.container.refusals.close()
     entry = await told("hook.refused")
     assert entry["target"] == f"connection:{made['id']}"
     assert entry["detail"]["count"] == 3

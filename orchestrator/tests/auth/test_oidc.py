@@ -5,6 +5,7 @@ import sys
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,9 +13,11 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from opsrail.embedded.ports import free_port, until
+from opsrail.auth import oidc
 from opsrail.testing.orchestrator import Orchestrator
 from opsrail.testing.people import anonymous, log_in, person
+from opsrail.testing.processes import serving
+from opsrail.testing.stack import PATIENCE_SECONDS
 
 ADA: dict[str, Any] = {"email": "Ada@Example.com", "email_verified": True, "name": "Ada", "groups": ["release"]}
 
@@ -26,37 +29,32 @@ class Idp:
     url: str
 
     async def knows(self, subject: str, claims: dict[str, Any]) -> None:
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as http:
             (await http.put(f"{self.url}/users/{subject}", json=claims)).raise_for_status()
 
     async def consent(self, authorization_url: str, subject: str) -> str:
         """Where the provider sends the browser once the person said yes."""
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as http:
             answer = await http.post(authorization_url, data={"sub": subject})
             assert answer.status_code == 302, answer.text
             return answer.headers["location"]
 
 
 @pytest.fixture
-async def idp() -> AsyncIterator[Idp]:
-    port = free_port()
-    command = [sys.executable, "-m", "oidc_provider_mock", "-p", str(port), "-n"]
-    process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
-    )
+async def idp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Idp]:
+    monkeypatch.setattr(oidc, "_TIMEOUT", PATIENCE_SECONDS)
 
-    async def answers() -> bool:
+    def command(port: int) -> list[str]:
+        return [sys.executable, "-m", "oidc_provider_mock", "-p", str(port), "-n"]
+
+    async def answers(port: int) -> bool:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.close()
+        await writer.wait_closed()
         return True
 
-    try:
-        async with asyncio.timeout(30):
-            await until(answers)
+    async with serving(command, answers, log=tmp_path / "idp.log") as port:
         yield Idp(f"http://127.0.0.1:{port}")
-    finally:
-        process.kill()
-        await process.wait()
 
 
 @pytest.fixture
@@ -196,7 +194,7 @@ async def test_a_disabled_removed_or_dead_provider_lets_nobody_in(
     orchestrator: Orchestrator, client: httpx.AsyncClient, idp: Idp, wish: dict[str, Any]
 ) -> None:
     provider = await trusted(client, wish)
-    dead = await trusted(client, wish, name="dead", issuer=f"http://127.0.0.1:{free_port()}")
+    dead = await trusted(client, wish, name="dead", issuer="http://127.0.0.1:1")
     await idp.knows("ada", ADA)
     async with anonymous(orchestrator) as browser:
         away = await browser.get(f"/v1/oidc/{dead}/start")

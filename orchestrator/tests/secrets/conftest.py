@@ -1,6 +1,5 @@
 """Outside places where keys and secrets live: moto over HTTP for AWS, and simulators."""
 
-import socket
 from collections.abc import Iterator
 
 import boto3
@@ -14,12 +13,9 @@ def moto_url() -> Iterator[str]:
     """An AWS over HTTP, in a thread of its own."""
     from moto.server import ThreadedMotoServer
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
-    yield f"http://127.0.0.1:{port}"
+    yield "http://{}:{}".format(*server.get_host_and_port())
     server.stop()
 
 

@@ -15,6 +15,7 @@ from opsrail.connections import service as connections
 from opsrail.errors import Unavailable
 from opsrail.settings import LogSettings
 from opsrail.testing.orchestrator import Orchestrator
+from opsrail.testing.stack import PATIENCE_SECONDS
 from opsrail_sdk import masking
 
 
@@ -59,7 +60,7 @@ async def test_a_reference_that_is_not_allowed_is_refused_and_told(client: httpx
     assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [
         (422, "secret_reference_refused")
     ] * 2
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not (await client.get("/v1/audit", params={"verb": "request.refused"})).json()["items"]:
             await asyncio.sleep(0.05)
 
@@ -100,7 +101,12 @@ async def test_problem_documents_hide_what_the_process_has_opened() -> None:
 
 
 @pytest.mark.parametrize("form", ["console", "json"])
-def test_the_process_log_hides_them_too_exceptions_included(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_process_log_hides_them_too_exceptions_included(
+    form: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", list(root.handlers))
+    monkeypatch.setattr(root, "level", root.level)
     masking.everywhere.add(["ghp_opened-before"])
     try:
         logs.configure(LogSettings(format=form))

@@ -4,6 +4,7 @@ import json
 import uuid
 from base64 import b64encode
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -110,6 +111,7 @@ async def resolver(database: Database, settings: Settings, vault: VaultSimulator
         references=["env:DEPLOY_*", "vault:kv/data/{org}/*", "aws:acme/*", "kubernetes:web/*"],
         vault_url=HttpUrl(vault.url),
         vault_token=SecretStr(TOKEN),
+        cache=timedelta(hours=1),
         kubernetes_url=HttpUrl(kubernetes),
         kubernetes_token=SecretStr("account"),
     )
