@@ -12,7 +12,8 @@ from sqlalchemy import text
 from opsrail.auth.principal import Scope
 from opsrail.policy import shipped
 from opsrail.testing.orchestrator import Orchestrator
-from opsrail.testing.played_agent import PlayedAgent
+from opsrail.testing.played_agent import PlayedAgent, ended
+from opsrail.testing.stack import PATIENCE_SECONDS
 from opsrail.workers.approvals import Approvals
 from opsrail.workers.dispatcher import Dispatcher
 from opsrail_sdk.capability import verify
@@ -47,8 +48,8 @@ def said(answer: httpx.Response) -> tuple[int, str | None]:
     return answer.status_code, answer.json().get("code")
 
 
-async def run_of(client: httpx.AsyncClient, approval: Json, *, wait: float = 0) -> Json:
-    run: Json = (await client.get(f"/v1/runs/{approval['run_id']}", params={"wait": wait})).json()
+async def run_of(client: httpx.AsyncClient, approval: Json) -> Json:
+    run: Json = (await client.get(f"/v1/runs/{approval['run_id']}")).json()
     return run
 
 
@@ -72,7 +73,7 @@ async def facts(orchestrator: Orchestrator, kind: str, count: int) -> list[Cloud
     subject = subjects.event_filter(str(orchestrator.org_id), kind)
     subscription = await orchestrator.container.bus.js.subscribe(subject, ordered_consumer=True)
     while len(found) < count:
-        found += decode_batch((await subscription.next_msg(timeout=10)).data)
+        found += decode_batch((await subscription.next_msg(timeout=PATIENCE_SECONDS)).data)
     await subscription.unsubscribe()
     return found
 
@@ -203,7 +204,7 @@ async def test_a_policy_says_how_long_may_be_waited(
     await sql(orchestrator, "UPDATE approvals SET deadline = now()")
     assert said(await grant(bob, approval)) in {(409, "approval_expired"), (409, "approval_ended")}
     await Approvals(parts.database, parts.bus, parts.hints, lifetime=parts.settings.approvals.lifetime).round()
-    run = await run_of(ann, approval, wait=20)
+    run = await ended(ann, approval["run_id"])
     assert (run["state"], run["error"]["code"]) == ("denied", "approval_expired")
 
 
@@ -218,7 +219,7 @@ async def test_what_nobody_decides_about_in_time_is_denied(
     late = said(await grant(bob, approval))
     assert late in {(409, "approval_expired"), (409, "approval_ended")}
     await Approvals(parts.database, parts.bus, parts.hints, lifetime=lifetime).round()
-    run = await run_of(ann, approval, wait=20)
+    run = await ended(ann, approval["run_id"])
     assert (run["state"], run["error"]["code"]) == ("denied", "approval_expired")
     assert said(await grant(bob, approval)) == (409, "approval_ended")
     assert (await facts(orchestrator, "io.opsrail.approval.expired.v1", 1))[0].subject == approval["run_id"]
@@ -247,7 +248,7 @@ async def test_a_plan_is_seen_too_and_another_one_voids_what_was_granted(
     async def plan(output: Json) -> Json:
         tried = (await ann.post("/v1/runs", json=PRODUCTION | {"dry_run": True})).json()
         await agent.succeed(tried["id"], output)
-        await run_of(ann, {"run_id": tried["id"]}, wait=20)
+        await ended(ann, tried["id"])
         attached = await ann.post(f"/v1/approvals/{approval['id']}/plan", json={"run_id": tried["id"]})
         assert attached.status_code == 200, attached.text
         shown: Json = attached.json()
@@ -294,7 +295,7 @@ async def test_one_no_ends_it_with_its_reason(
     assert said(await bob.post(f"/v1/approvals/{approval['id']}/deny", json={"reason": " "})) == (422, "invalid")
     denied = await bob.post(f"/v1/approvals/{approval['id']}/deny", json={"reason": "not on a Friday"})
     assert denied.json()["state"] == "denied"
-    run = await run_of(ann, approval, wait=20)
+    run = await ended(ann, approval["run_id"])
     assert (run["state"], run["error"]["code"]) == ("denied", "approval_denied")
     assert "not on a Friday" in run["error"]["message"]
     assert said(await grant(bob, approval)) == (409, "approval_ended")
@@ -308,7 +309,7 @@ async def test_cancelling_a_run_that_waits_closes_its_approval(
     approval = await ask(ann)
     await ann.post(f"/v1/runs/{approval['run_id']}/cancel")
     assert said(await grant(bob, approval)) == (409, "approval_ended")
-    assert (await run_of(ann, approval, wait=20))["state"] == "cancelled"
+    assert (await ended(ann, approval["run_id"]))["state"] == "cancelled"
     await facts(orchestrator, "io.opsrail.approval.withdrawn.v1", 1)
     assert (await bob.get(f"/v1/approvals/{approval['id']}")).json()["state"] == "withdrawn"
 
