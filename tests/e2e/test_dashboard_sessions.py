@@ -114,6 +114,7 @@ def test_whom_the_provider_does_not_vouch_for_is_told_so_at_the_login(
     page: Page, idp: Idp, corp: str, complaints: list[str]
 ) -> None:
     idp.knows("mallory", email="mallory@corp.example", email_verified=True, name="Mallory", groups=["guests"])
+    page.goto("/login")  # which may have been shown before there was this provider
     _authorize(page, corp, "mallory")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     expect(page.get_by_role("alert")).to_contain_text("The identity provider does not vouch for you here")
