@@ -4,7 +4,10 @@ import hashlib
 import hmac
 import os
 import tempfile
+import time
 import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,8 @@ from opsrail.demo.stage import CheckFailed, Narrator, stage, wait_agent
 from opsrail_sdk.testing.git_http import GitServer
 
 REPOSITORY = "demo/greeter"
+RUN_SECONDS = 60
+"""A push leads to a run within."""
 FILES = {
     "greeter.py": 'def greet(name: str) -> str:\n    return f"Hello, {name}!"\n',
     "test_greeter.py": (
@@ -50,24 +55,38 @@ def run(narrator: Narrator) -> dict[str, Any]:
     Raises:
         CheckFailed: a promise did not hold.
     """
-    with stage(narrator) as (client, _), tempfile.TemporaryDirectory(prefix="opsrail-demo-git-") as folder:
+    with (
+        stage(narrator) as (client, _),
+        tempfile.TemporaryDirectory(prefix="opsrail-demo-git-") as folder,
+        ExitStack() as closing,
+    ):
         wait_agent(client, "ci")
-        registry = _registry(client, narrator)
-        pipeline = PIPELINE.format(registry=f"    registry: {registry[0]}\n" if registry else "")
+        address = _registry(narrator)
+        registry = closing.enter_context(_connected(client, "registry", url=f"http://{address}")) if address else None
+        pipeline = PIPELINE.format(registry=f"    registry: {registry['name']}\n" if registry else "")
         server = GitServer(Path(folder))
         head = server.create(REPOSITORY, {**FILES, ".opsrail/ci.yaml": pipeline})["main"]
-        with server:
-            narrator.tell(f"made a git repository with one commit, {head[:12]}, served at {server.url(REPOSITORY)}")
-            return _play(client, narrator, server.url(REPOSITORY), head, registry)
+        closing.enter_context(server)
+        narrator.tell(f"made a git repository with one commit, {head[:12]}, served at {server.url(REPOSITORY)}")
+        forge = closing.enter_context(_connected(client, "github"))
+        narrator.tell(f"connected a forge: {forge['hook_url']}")
+        return _play(client, narrator, forge, orjson.dumps(_push(server.url(REPOSITORY), head)), address)
+
+
+@contextmanager
+def _connected(client: Client, kind: str, **settings: str) -> Iterator[dict[str, Any]]:
+    """A connection for the length of the demonstration."""
+    name = f"demo-{kind}-{uuid.uuid4().hex[:8]}"
+    connection = client.post("/connections", {"kind": kind, "name": name, "settings": settings, "secrets": {}})
+    try:
+        yield connection
+    finally:
+        client.delete(f"/connections/{connection['id']}")
 
 
 def _play(
-    client: Client, narrator: Narrator, clone_url: str, head: str, registry: tuple[str, str] | None
+    client: Client, narrator: Narrator, connection: dict[str, Any], body: bytes, registry: str | None
 ) -> dict[str, Any]:
-    name = f"demo-{uuid.uuid4().hex[:8]}"
-    connection = client.post("/connections", {"kind": "github", "name": name, "settings": {}, "secrets": {}})
-    narrator.tell(f"connected a forge: {connection['hook_url']}")
-    body = orjson.dumps(_push(clone_url, head))
     delivery = str(uuid.uuid4())
 
     refused = _deliver(client, connection, body, delivery, secret="not the secret")  # noqa: S106 (wrong on purpose)
@@ -94,7 +113,7 @@ def _play(
         "the pipeline's facts are CDEvents on the bus", {"pipelinerun.started", "pipelinerun.finished"} <= said, said
     )
     narrator.tell(f"see it in the dashboard: {client.url}/runs/{run['id']}")
-    return {"run": run["id"], "artifact": artifact, "image": image, "connection": connection["id"]}
+    return {"run": run["id"], "artifact": artifact, "image": image}
 
 
 def _push(clone_url: str, head: str) -> dict[str, Any]:
@@ -148,11 +167,11 @@ def _caused(client: Client, events: list[str]) -> list[dict[str, Any]]:
 
 
 def _run_of(client: Client, events: list[str]) -> dict[str, Any]:
-    for _ in range(600):
-        runs = _caused(client, events)
-        if runs:
+    give_up = time.monotonic() + RUN_SECONDS
+    while time.monotonic() < give_up:
+        if runs := _caused(client, events):
             return runs[0]
-        client.get("/me")
+        time.sleep(0.1)
     raise CheckFailed("the push led to no run")
 
 
@@ -175,8 +194,8 @@ def _artifact(client: Client, narrator: Narrator, run_id: str) -> dict[str, Any]
     return {key: artifact[key] for key in ("id", "name", "size", "digest")}
 
 
-def _registry(client: Client, narrator: Narrator) -> tuple[str, str] | None:
-    """Name of a connection and address of a registry that answers on this machine, if there is one."""
+def _registry(narrator: Narrator) -> str | None:
+    """Address of a registry that answers on this machine, if there is one."""
     address = os.environ.get("OPSRAIL_DEMO_REGISTRY") or os.environ.get("OPSRAIL_TEST_REGISTRY") or _LOCAL_REGISTRY
     try:
         answered = httpx.get(f"http://{address}/v2/", timeout=2).status_code == httpx.codes.OK
@@ -187,16 +206,10 @@ def _registry(client: Client, narrator: Narrator) -> tuple[str, str] | None:
             f"no registry answers at {address} (OPSRAIL_DEMO_REGISTRY names another): images are not pushed"
         )
         return None
-    name = f"demo-registry-{uuid.uuid4().hex[:8]}"
-    client.post(
-        "/connections", {"kind": "registry", "name": name, "settings": {"url": f"http://{address}"}, "secrets": {}}
-    )
-    return name, address
+    return address
 
 
-def _image(
-    client: Client, narrator: Narrator, run: dict[str, Any], registry: tuple[str, str] | None
-) -> dict[str, Any] | None:
+def _image(client: Client, narrator: Narrator, run: dict[str, Any], registry: str | None) -> dict[str, Any] | None:
     images: list[dict[str, Any]] = run["output"].get("images", [])
     built = images[0] if images else None
     if built is None or built.get("image_id") is None:
@@ -206,7 +219,7 @@ def _image(
     if built["pushed"] and registry:
         accept = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json"
         manifest = httpx.get(
-            f"http://{registry[1]}/v2/{built['name']}/manifests/{built['digest']}",
+            f"http://{registry}/v2/{built['name']}/manifests/{built['digest']}",
             headers={"Accept": accept},
             timeout=10,
         )
