@@ -1,4 +1,4 @@
-"""``opsrail demo ci`` on a running stack with Docker and a registry: every promise of it holds, and nothing is left."""
+"""``opsrail demo ci`` on a running stack with Docker and a registry: all promises of it hold, nothing is left."""
 
 import json
 
