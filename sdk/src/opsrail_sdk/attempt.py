@@ -30,7 +30,7 @@ from opsrail_sdk.live_context import LiveActionContext
 from opsrail_sdk.outcome import Outcome, Stop, invalid_input, of_error, of_stop
 from opsrail_sdk.run_log import RunLogger
 from opsrail_sdk.settings import AgentSettings
-from opsrail_sdk.tasks import set_within
+from opsrail_sdk.tasks import end, set_within
 
 _ROOM = 64 * 1024
 """Bytes of a message that are left for what surrounds an output."""
@@ -100,7 +100,7 @@ class Attempt:
             await self._lines.close()
             return outcome
         finally:
-            lease.cancel()
+            await end(lease)
             await self._lines.close(timedelta(0))
 
     async def _call(self) -> Outcome:

@@ -25,6 +25,7 @@ from opsrail_sdk.ledger import Ledger
 from opsrail_sdk.live_context import LiveEventContext
 from opsrail_sdk.outcome import pause
 from opsrail_sdk.settings import AgentSettings
+from opsrail_sdk.tasks import end
 
 """Event that tells of an event which a listener could not handle."""
 
@@ -75,7 +76,7 @@ class EventHandler:
                 await message.nak()
             raise
         finally:
-            lease.cancel()
+            await end(lease)
 
     async def _handle_events(self, message: Msg, events: list[CloudEvent]) -> timedelta | None:
         """When to bring the message again for what failed; None where nothing is left to do."""
